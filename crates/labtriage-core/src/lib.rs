@@ -1,0 +1,28 @@
+//! The nouns and laws of a laboratory backlog.
+//!
+//! This crate is pure: no files, clock, terminal, threads, randomness or solver. It says what a
+//! sample, a clock, a limit and a lawful plan *are*; others decide, read, write and show.
+//!
+//! Reading order: [`time`], [`units`], [`table`] (the alphabet) · [`catalogue`], [`network`],
+//! [`policy`], [`backlog`], [`overrides`] (the nouns) · [`viability`], [`duplicates`],
+//! [`capacity`] (the laws of nature) · [`snapshot`] (all of it, cross-checked) · [`plan`],
+//! [`cost`], [`audit`] (what was decided, what it costs, whether it is lawful).
+
+pub mod backlog;
+pub mod calendar;
+pub mod capacity;
+pub mod catalogue;
+pub mod cost;
+pub mod duplicates;
+pub mod finding;
+pub mod flags;
+pub mod grid;
+pub mod network;
+pub mod overrides;
+pub mod plan;
+pub mod policy;
+pub mod snapshot;
+pub mod table;
+pub mod time;
+pub mod units;
+pub mod viability;
