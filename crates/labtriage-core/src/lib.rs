@@ -8,6 +8,7 @@
 //! [`capacity`] (the laws of nature) · [`snapshot`] (all of it, cross-checked) · [`plan`],
 //! [`cost`], [`audit`] (what was decided, what it costs, whether it is lawful).
 
+pub mod audit;
 pub mod backlog;
 pub mod calendar;
 pub mod capacity;
@@ -15,6 +16,8 @@ pub mod catalogue;
 pub mod cost;
 pub mod duplicates;
 pub mod finding;
+#[cfg(any(test, feature = "fixture"))]
+pub mod fixture;
 pub mod flags;
 pub mod grid;
 pub mod network;
@@ -22,7 +25,9 @@ pub mod overrides;
 pub mod plan;
 pub mod policy;
 pub mod snapshot;
+pub mod summary;
 pub mod table;
 pub mod time;
+pub mod trace;
 pub mod units;
 pub mod viability;

@@ -107,19 +107,14 @@ pub fn clock(limits: &Limits, run_in: Phase, stays: &[Stay], margin: Minutes) ->
     Clock::Until(closes.minus(margin))
 }
 
-/// How long a freshly collected tube may wait for a re-test, when it is bled at `collected` and
-/// booked in between `arrives` and `booked_in` (the end of that slot).
+/// How soon after its arrival a fresh tube is separated: reception spins the day's tubes first.
+pub const FRESH_SPIN: Minutes = Minutes::from_hours(1);
+
+/// Until when a re-test may be run on a tube bled at `collected` that reaches the laboratory at `arrives`.
 ///
-/// Separated at arrival and kept in the better of ambient and refrigerated. Where no figure is
-/// known, a fresh tube is given a day from collection.
-pub fn fresh_clock(
-    limits: &Limits,
-    run_in: Phase,
-    collected: Instant,
-    arrives: Instant,
-    booked_in: Instant,
-    margin: Minutes,
-) -> Clock {
+/// Separated within [`FRESH_SPIN`] of arrival and kept in the better of ambient and refrigerated.
+/// Where no figure is known, a fresh tube is given a day from collection.
+pub fn fresh_clock(limits: &Limits, run_in: Phase, collected: Instant, arrives: Instant, margin: Minutes) -> Clock {
     let primary = match limits.of(State::PrimaryAmbient) {
         Limit::Within(limit) => Some(collected.plus(limit)),
         Limit::Unknown => None,
@@ -129,7 +124,7 @@ pub fn fresh_clock(
     if run_in == Phase::Primary {
         return Clock::Until(primary.unwrap_or(day).minus(margin));
     }
-    if let Some(closes) = primary.filter(|closes| *closes < booked_in) {
+    if let Some(closes) = primary.filter(|closes| *closes < arrives.plus(FRESH_SPIN)) {
         return Clock::Lost(closes, LostBy::Expiry(State::PrimaryAmbient));
     }
     let kept = [State::SeparatedAmbient, State::SeparatedRefrigerated].map(|state| match limits.of(state) {
@@ -225,11 +220,11 @@ mod tests {
     }
 
     #[test]
-    fn a_fresh_tube_must_be_booked_in_before_it_spoils() {
+    fn a_fresh_tube_must_arrive_before_it_spoils() {
         let known = limits(&[(PA, 6), (SR, 48)]);
-        let fresh = |booked_in| fresh_clock(&known, Phase::Separated, at(9), at(14), at(booked_in), Minutes::ZERO);
-        assert_eq!(fresh(15), Clock::Until(at(14 + 48)));
-        assert_eq!(fresh(16), Clock::Lost(at(15), LostBy::Expiry(PA)));
+        let fresh = |arrives| fresh_clock(&known, Phase::Separated, at(9), at(arrives), Minutes::ZERO);
+        assert_eq!(fresh(14), Clock::Until(at(14 + 48)));
+        assert_eq!(fresh(15), Clock::Lost(at(15), LostBy::Expiry(PA)));
         assert_eq!(limits(&[]).get(Phase::Primary, Condition::Frozen), Limit::Unknown);
     }
 }

@@ -1,1 +1,9 @@
-//! Placeholder until the next commit.
+//! Every file shape of LabTriage, in and out.
+
+pub mod config;
+pub mod digest;
+pub mod extract;
+pub mod import;
+pub mod outputs;
+pub mod plan_json;
+pub mod results;

@@ -1,0 +1,159 @@
+//! What does `overrides.toml` say? People's decisions, each with who, why and until when.
+
+use labtriage_core::catalogue::Catalogue;
+use labtriage_core::finding::{Code, Finding};
+use labtriage_core::network::Network;
+use labtriage_core::overrides::{Action, Override, Target};
+use labtriage_core::policy::Policy;
+use labtriage_core::table::{AnalyserIx, BandIx, RequesterIx, SiteIx, TestIx};
+
+use super::names::{Names, tests_of};
+use super::toml_file::{Cursor, TomlFile, Value, all};
+
+/// The words for what an override can ask for.
+#[derive(Clone, Copy)]
+enum Word {
+    Pin,
+    Hold,
+    ForceTest,
+    ForceDiscard,
+    Band,
+    Route,
+    Cap,
+}
+
+const WORDS: [(&str, Word); 7] = [
+    ("pin", Word::Pin),
+    ("hold", Word::Hold),
+    ("force-test", Word::ForceTest),
+    ("force-discard", Word::ForceDiscard),
+    ("band", Word::Band),
+    ("route", Word::Route),
+    ("cap", Word::Cap),
+];
+
+/// Reads overrides, in order of the file. Whether they fit the backlog is the snapshot's to say.
+///
+/// # Errors
+/// Everything that is wrong with the file, in order of place.
+pub fn overrides(
+    text: &str,
+    name: &str,
+    catalogue: &Catalogue,
+    network: &Network,
+    policy: &Policy,
+) -> Result<Vec<Override>, Vec<Finding>> {
+    let toml = TomlFile::parse(name, text);
+    let known = Known {
+        network,
+        tests: tests_of(Some(catalogue)),
+        bands: Names::known("band", Some(policy.bands.iter().map(|band| band.code.as_str()))),
+        sites: Names::known("site", Some(network.sites.iter().map(|site| site.code.as_str()))),
+        analysers: Names::known("analyser", Some(network.analysers.iter().map(|analyser| analyser.code.as_str()))),
+        requesters: Names::known("requester", Some(network.requesters.iter().map(|requester| requester.ods.as_str()))),
+    };
+    let mut root = toml.root();
+    let entries = root.tables("override");
+    root.finish();
+    let overrides = all(entries.into_iter().map(|entry| read(entry, &known)));
+    toml.finish(overrides)
+}
+
+/// The names that overrides refer to.
+struct Known<'n> {
+    network: &'n Network,
+    tests: Names<TestIx>,
+    bands: Names<BandIx>,
+    sites: Names<SiteIx>,
+    analysers: Names<AnalyserIx>,
+    requesters: Names<RequesterIx>,
+}
+
+fn read(mut entry: Cursor<'_>, known: &Known<'_>) -> Option<Override> {
+    // Which keys there are depends on the action: without it nothing else can be judged.
+    let word = entry.required("action", |value| value.choice(&WORDS))?;
+    let action = action(word, &mut entry, known);
+    let target = match word {
+        Word::Cap => Some(Target::default()),
+        _ => target(&mut entry, known),
+    };
+    let who = entry.required("who", Value::text);
+    let why = entry.required("why", Value::text);
+    let until = entry.required("until", |value| value.instant(known.network.zone));
+    let second = entry.optional("second", Value::text);
+    entry.finish();
+    Some(Override {
+        action: action?,
+        target: target?,
+        who: who?,
+        why: why?,
+        until: until?,
+        second: second?,
+        line: entry.line(),
+    })
+}
+
+fn action(word: Word, entry: &mut Cursor<'_>, known: &Known<'_>) -> Option<Action> {
+    match word {
+        Word::Pin => pin(entry, known),
+        Word::Hold => Some(Action::Hold),
+        Word::ForceTest => entry.required("caution", Value::text).map(|caution| Action::ForceTest { caution }),
+        Word::ForceDiscard => Some(Action::ForceDiscard),
+        Word::Band => entry.required("band", |value| known.bands.find(value)).map(Action::SetBand),
+        Word::Route => entry.required("site", |value| partner(value, known)).map(Action::Route),
+        Word::Cap => {
+            let requester = entry.required("requester", |value| known.requesters.find(value));
+            let lines_per_day = entry.required("lines_per_day", |value| value.whole(0..=u32::MAX));
+            Some(Action::Cap { requester: requester?, lines_per_day: lines_per_day? })
+        }
+    }
+}
+
+fn pin(entry: &mut Cursor<'_>, known: &Known<'_>) -> Option<Action> {
+    let site = entry.optional("site", |value| known.sites.find(value));
+    let analyser = entry.optional("analyser", |value| known.analysers.find(value));
+    let by = entry.optional("by", |value| value.instant(known.network.zone));
+    let (site, analyser, by) = (site?, analyser?, by?);
+    if site.is_none() && analyser.is_none() && by.is_none() {
+        let finding = Finding::new(Code::MissingKey, "this `pin` says neither where nor by when");
+        entry.report(finding.hint("add `site`, `analyser` or `by`"));
+    }
+    let stands_at = analyser.map(|analyser| known.network.analysers[analyser].site);
+    if site.is_some() && stands_at.is_some() && site != stands_at {
+        let message = "this `pin` names a site and an analyser that stands at another site";
+        entry.report(Finding::new(Code::OverrideImpossible, message).hint("leave out one of the two"));
+    }
+    Some(Action::Pin { site, analyser, by })
+}
+
+/// Samples are routed to partners; to the network's own sites they are pinned.
+fn partner(value: Value<'_>, known: &Known<'_>) -> Option<SiteIx> {
+    let site = known.sites.find(value)?;
+    if known.network.sites[site].partner.is_none() {
+        let message = format!("site `{}` is no partner", known.network.sites[site].code);
+        let hint = "for a site of the network itself use `action = \"pin\"`";
+        value.report(Finding::new(Code::OverrideImpossible, message).hint(hint));
+        return None;
+    }
+    Some(site)
+}
+
+/// One sample or all of one request, and one test of it or all.
+fn target(entry: &mut Cursor<'_>, known: &Known<'_>) -> Option<Target> {
+    let accession = entry.optional("accession", Value::text);
+    let request = entry.optional("request", Value::text);
+    let test = entry.optional("test", |value| known.tests.find(value));
+    let (accession, request) = (accession?, request?);
+    match (&accession, &request) {
+        (None, None) => {
+            let finding = Finding::new(Code::MissingKey, "this override says not what it is about");
+            entry.report(finding.hint("add `accession` or `request`"));
+        }
+        (Some(_), Some(_)) => {
+            let message = "this override names an `accession` and a `request`, expected one of them";
+            entry.report(Finding::new(Code::WrongValue, message));
+        }
+        _ => {}
+    }
+    Some(Target { accession, request, test: test? })
+}

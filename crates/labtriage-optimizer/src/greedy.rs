@@ -1,0 +1,159 @@
+//! What does a rule decide, line by line?
+//!
+//! Lines are looked at in the rule's order. The first line of a tube that can be run chooses the
+//! tube's way: the place where its result is out first. Later lines of the tube follow it there,
+//! or go with an aliquot to a second site. What cannot be run goes to `recall`. Each stage (a
+//! strict band, or all the others) is run and recalled whole before the next one begins.
+
+use labtriage_core::duplicates::Repeat;
+use labtriage_core::overrides::Pin;
+use labtriage_core::plan::{Cancel, Disposition, Plan, Recollection, Rule, Run, Step};
+use labtriage_core::snapshot::Snapshot;
+use labtriage_core::table::{Ix, LineIx, SampleIx, SiteIx, SlotIx, Table};
+use labtriage_core::units::Microlitres;
+
+use crate::order::stages;
+use crate::recall::Visits;
+use crate::place::Container;
+use crate::remaining::Remaining;
+use crate::routes::Routes;
+
+/// Called now and then with how many lines of how many have been decided.
+pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
+
+/// How often progress is reported, in lines.
+const PROGRESS_EVERY: usize = 8192;
+
+/// The plan of a rule: always lawful, whatever capacity there is.
+///
+/// Complexity: O(n log n) in the lines, times the number of sites a tube can reach.
+pub fn plan(snapshot: &Snapshot, rule: Rule, progress: Progress<'_>) -> Plan {
+    let mut planner = Planner::new(snapshot);
+    let open: Vec<LineIx> = snapshot.backlog.lines.indices().filter(|&line| planner.settle(line).is_none()).collect();
+    let (total, mut done) = (open.len(), 0);
+    for stage in stages(snapshot, rule, open.into_iter()) {
+        let mut left = Vec::new();
+        for &line in &stage {
+            match planner.run(line) {
+                Some(run) => planner.lines[line] = Disposition::Run(run),
+                None => left.push(line),
+            }
+            done += 1;
+            if done % PROGRESS_EVERY == 0 {
+                progress(done, total);
+            }
+        }
+        for line in left {
+            planner.lines[line] = planner.not_run(line);
+        }
+    }
+    progress(total, total);
+    planner.finish(rule)
+}
+
+/// What has been decided about a tube so far.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tube {
+    pub(crate) first_step: u32,
+    pub(crate) steps: u8,
+    /// Where it is run and from which slot on, once it has a way.
+    pub(crate) placed: Option<(SiteIx, SlotIx)>,
+    /// The second container's site and slot, after an aliquot.
+    pub(crate) second: Option<(SiteIx, SlotIx)>,
+    pub(crate) used: Microlitres,
+    pub(crate) dead: [Microlitres; 2],
+    pub(crate) recollection: Option<Recollection>,
+}
+
+pub(crate) struct Planner<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) remaining: Remaining<'a>,
+    pub(crate) routes: Routes,
+    pub(crate) tubes: Table<SampleIx, Tube>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) lines: Table<LineIx, Disposition>,
+    pub(crate) decided: Vec<bool>,
+    pub(crate) visits: Visits,
+}
+
+impl<'a> Planner<'a> {
+    fn new(snapshot: &'a Snapshot) -> Self {
+        let tube = Tube {
+            first_step: 0,
+            steps: 0,
+            placed: None,
+            second: None,
+            used: Microlitres::default(),
+            dead: [Microlitres::default(); 2],
+            recollection: None,
+        };
+        Self {
+            snapshot,
+            remaining: Remaining::new(snapshot),
+            routes: Routes::new(snapshot),
+            tubes: Table::filled(tube, snapshot.backlog.samples.len()),
+            steps: Vec::with_capacity(snapshot.backlog.samples.len()),
+            lines: Table::filled(Disposition::Recall(None), snapshot.backlog.lines.len()),
+            decided: vec![false; snapshot.backlog.lines.len()],
+            visits: Visits::new(snapshot),
+        }
+    }
+
+    /// Decides what needs no capacity: repeats are cancelled, lines that must wait are held.
+    fn settle(&mut self, line: LineIx) -> Option<Disposition> {
+        let disposition = match self.snapshot.repeats[line] {
+            Repeat::Of(survivor) => Disposition::Cancel(Cancel::Duplicate(survivor)),
+            Repeat::Resulted => Disposition::Cancel(Cancel::Superseded),
+            Repeat::Survives => Disposition::Hold(self.snapshot.must_hold(line)?),
+        };
+        self.lines[line] = disposition;
+        self.decided[line.row()] = true;
+        Some(disposition)
+    }
+
+    /// Runs a line where its result is out first, and takes the capacity.
+    fn run(&mut self, line: LineIx) -> Option<Run> {
+        self.decided[line.row()] = true;
+        if self.snapshot.overrides.force_discard(line).is_some() {
+            return None;
+        }
+        let sample = self.snapshot.backlog.lines[line].sample;
+        if self.snapshot.backlog.lines[line].result_held {
+            return self.remaining.report_held(line, sample);
+        }
+        let pin = self.pin(line);
+        let pinned = pin.and_then(|pin| self.run_within(line, sample, pin));
+        pinned.or_else(|| self.run_within(line, sample, Pin { site: None, analyser: None, by: None }))
+    }
+
+    /// All pins of a line as one.
+    fn pin(&self, line: LineIx) -> Option<Pin> {
+        let both = |a: Pin, b: Pin| Pin {
+            site: a.site.or(b.site),
+            analyser: a.analyser.or(b.analyser),
+            by: [a.by, b.by].into_iter().flatten().min(),
+        };
+        self.snapshot.overrides.pins(line).map(|(_, pin)| pin).reduce(both)
+    }
+
+    fn run_within(&mut self, line: LineIx, sample: SampleIx, pin: Pin) -> Option<Run> {
+        if self.tubes[sample].placed.is_some() {
+            return self.follow(line, sample, pin).or_else(|| self.split(line, sample, pin));
+        }
+        if !self.may_ever_run(line) {
+            return None;
+        }
+        let choice = self.best_way(line, sample, pin).or_else(|| self.frozen_way(line, sample, pin))?;
+        if !self.volume_allows(line, sample, choice.run, Container::Main) {
+            return None;
+        }
+        self.commit(line, sample, &choice, Container::Main);
+        Some(choice.run)
+    }
+
+    /// A line that is lost as its tube stands is not mended by any way, unless a person forces it.
+    pub(crate) fn may_ever_run(&self, line: LineIx) -> bool {
+        self.snapshot.overrides.caution(line).is_some()
+            || self.snapshot.clocks[line].closes().is_some_and(|closes| closes > self.snapshot.now)
+    }
+}

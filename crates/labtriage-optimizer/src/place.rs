@@ -1,0 +1,309 @@
+//! Where is a line run? The choice of a tube's way, of an aliquot, and of the run itself.
+
+use labtriage_core::catalogue::{Handling, Phase, State};
+use labtriage_core::overrides::Pin;
+use labtriage_core::plan::{Run, Step};
+use labtriage_core::table::{AnalyserIx, Ix, LineIx, SampleIx, SiteIx, SlotIx};
+use labtriage_core::time::Instant;
+use labtriage_core::units::Microlitres;
+use labtriage_core::viability::Stay;
+
+use crate::greedy::Planner;
+use crate::remaining::RunRequest;
+use crate::way::Way;
+
+/// Where on a tube a run takes its material.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Container {
+    Main,
+    Second,
+}
+
+/// A way with the run it leads to.
+pub(crate) struct Choice {
+    way: Way,
+    pub(crate) run: Run,
+}
+
+impl Choice {
+    /// Sooner out is better, then sooner run, then fewer steps.
+    fn rank(&self) -> (SlotIx, SlotIx, usize) {
+        (self.run.reported, self.run.slot, self.way.steps().len())
+    }
+}
+
+impl Planner<'_> {
+    /// Until when a line may be run on a tube kept like this; `None` when it may not be run at all.
+    fn closes(&self, line: LineIx, stays: &[Stay]) -> Option<Instant> {
+        let test = &self.snapshot.catalogue.tests[self.snapshot.backlog.lines[line].test];
+        let state = stays.last().map(|stay| stay.state)?;
+        let takes = match test.run_in {
+            Phase::Primary => state.phase() == Phase::Primary,
+            Phase::Separated => state.phase() == Phase::Separated,
+        };
+        if !takes || !self.snapshot.viable(line, stays, self.snapshot.now) {
+            return None;
+        }
+        if self.snapshot.overrides.caution(line).is_some() {
+            return Some(Instant::FAR);
+        }
+        self.snapshot.clock_in(line, stays).closes()
+    }
+
+    /// Runs a line where the tube already goes.
+    pub(crate) fn follow(&mut self, line: LineIx, sample: SampleIx, pin: Pin) -> Option<Run> {
+        let tube = self.tubes[sample];
+        let steps = &self.steps[tube.first_step as usize..tube.first_step as usize + usize::from(tube.steps)];
+        let split = steps.iter().position(|step| matches!(step, Step::Aliquot(_)));
+        let main = Way::replay(self.snapshot, sample, &steps[..split.unwrap_or(steps.len())]);
+        let second = split.map(|_| Way::replay(self.snapshot, sample, steps));
+        let containers = [
+            (Container::Main, tube.placed, Some(main)),
+            (Container::Second, tube.second, second),
+        ];
+        let mut best: Option<(Run, RunRequest, Container)> = None;
+        for (container, place, way) in containers {
+            let (Some((site, from)), Some(way)) = (place, way) else { continue };
+            let Some(request) = self.request(line, site, from, &way.stays, pin) else { continue };
+            let Some(run) = self.remaining.find_run(&request) else { continue };
+            let sooner = best.as_ref().is_none_or(|(other, ..)| run.reported < other.reported);
+            if sooner && self.volume_allows(line, sample, run, container) {
+                best = Some((run, request, container));
+            }
+        }
+        let (run, request, container) = best?;
+        self.remaining.take_run(&request, run);
+        self.use_volume(line, sample, run, container);
+        Some(run)
+    }
+
+    /// What a run at a site must keep to, if the site takes the line at all.
+    fn request(&self, line: LineIx, site: SiteIx, from: SlotIx, stays: &[Stay], pin: Pin) -> Option<RunRequest> {
+        let accepted = pin.site.is_none_or(|only| only == site)
+            && self.snapshot.network.accepts(site, self.snapshot.bands[line])
+            && self.remaining.runs(site, self.snapshot.backlog.lines[line].test);
+        if !accepted {
+            return None;
+        }
+        let closes = self.closes(line, stays)?.min(pin.by.unwrap_or(Instant::FAR));
+        Some(RunRequest { line, site, from, closes, analyser: pin.analyser, capped: true })
+    }
+
+    /// Takes an aliquot of a placed tube to a second site.
+    pub(crate) fn split(&mut self, line: LineIx, sample: SampleIx, pin: Pin) -> Option<Run> {
+        let tube = self.tubes[sample];
+        let specimen = self.snapshot.backlog.samples[sample].specimen;
+        if tube.second.is_some() || !self.snapshot.catalogue.specimens[specimen].aliquots {
+            return None;
+        }
+        let steps = &self.steps[tube.first_step as usize..tube.first_step as usize + usize::from(tube.steps)];
+        let main = Way::replay(self.snapshot, sample, steps);
+        if !main.separated() || matches!(main.state(), State::SeparatedThawed | State::SeparatedFrozen) {
+            return None;
+        }
+        self.closes(line, &main.stays)?;
+        let mut aliquot = main.clone();
+        aliquot.aliquot(self.snapshot, &mut self.remaining)?;
+        let mut best: Option<Choice> = None;
+        for to in self.routes.destinations(main.site).to_vec() {
+            self.better(&mut best, line, to, pin, |planner| planner.onward(aliquot.clone(), to));
+        }
+        let choice = best?;
+        if !self.volume_allows(line, sample, choice.run, Container::Second) {
+            return None;
+        }
+        self.commit(line, sample, &choice, Container::Second);
+        Some(choice.run)
+    }
+
+    fn onward(&mut self, mut way: Way, to: SiteIx) -> Option<Way> {
+        if way.site != to {
+            let itineraries = self.routes.between(way.site, to);
+            way.send(self.snapshot, &self.remaining, itineraries)?;
+        }
+        way.book_in(self.snapshot, &mut self.remaining)?;
+        Some(way)
+    }
+
+    /// Keeps the better of what is known and what this way to a site leads to.
+    fn better(&mut self, best: &mut Option<Choice>, line: LineIx, to: SiteIx, pin: Pin, way: impl FnOnce(&mut Self) -> Option<Way>) {
+        let test = self.snapshot.backlog.lines[line].test;
+        let wanted = pin.site.is_none_or(|only| only == to)
+            && self.remaining.runs(to, test)
+            && self.snapshot.network.accepts(to, self.snapshot.bands[line]);
+        let Some(way) = wanted.then(|| way(self)).flatten() else { return };
+        // A result cannot be out before the tube is booked in.
+        if best.as_ref().is_some_and(|best| way.slot > best.run.reported) {
+            return;
+        }
+        let Some(choice) = self.arrived(line, way, pin) else { return };
+        if best.as_ref().is_none_or(|best| choice.rank() < best.rank()) {
+            *best = Some(choice);
+        }
+    }
+
+    /// The run that a way leads to; frozen material is thawed in the slot of its run.
+    fn arrived(&mut self, line: LineIx, way: Way, pin: Pin) -> Option<Choice> {
+        let mut request = self.request(line, way.site, way.slot, &way.stays, pin)?;
+        if way.state() != State::SeparatedFrozen {
+            let run = self.remaining.find_run(&request)?;
+            return Some(Choice { way, run });
+        }
+        loop {
+            let run = self.remaining.find_run(&request)?;
+            let mut thawed = way.clone();
+            let fits = thawed.thaw_in(self.snapshot, run.slot).is_some()
+                && self.closes(line, &thawed.stays).is_some_and(|closes| self.snapshot.grid.end(run.slot) <= closes);
+            if fits {
+                return Some(Choice { way: thawed, run });
+            }
+            request.from = SlotIx::from_row(run.slot.row() + 1);
+        }
+    }
+
+    /// The way of a tube that has none yet on which the line's result is out first.
+    pub(crate) fn best_way(&mut self, line: LineIx, sample: SampleIx, pin: Pin) -> Option<Choice> {
+        let start = Way::start(self.snapshot, sample);
+        let spins = self.snapshot.catalogue.tests[self.snapshot.backlog.lines[line].test].run_in == Phase::Separated && !start.separated();
+        if spins && self.needed_as_collected(sample) {
+            return None;
+        }
+        let mut best = None;
+        for refrigerated in self.storages(&start, spins) {
+            for to in std::iter::once(start.site).chain(self.routes.destinations(start.site).to_vec()) {
+                self.better(&mut best, line, to, pin, |planner| planner.prepared(&start, to, spins, refrigerated));
+            }
+            if best.is_some() {
+                break;
+            }
+        }
+        best
+    }
+
+    /// The way to a site: spun before it leaves where there is a centrifuge, else on arrival.
+    fn prepared(&mut self, start: &Way, to: SiteIx, spins: bool, refrigerated: bool) -> Option<Way> {
+        let mut way = start.clone();
+        let spun_here = spins && way.spin(self.snapshot, &mut self.remaining).is_some();
+        if refrigerated && (spun_here || !spins) {
+            way.refrigerate(self.snapshot)?;
+        }
+        if way.site != to {
+            way.send(self.snapshot, &self.remaining, self.routes.between(start.site, to))?;
+        }
+        if spins && !spun_here {
+            if way.site == start.site {
+                return None;
+            }
+            way.spin(self.snapshot, &mut self.remaining)?;
+            if refrigerated {
+                way.refrigerate(self.snapshot)?;
+            }
+        }
+        way.book_in(self.snapshot, &mut self.remaining)?;
+        Some(way)
+    }
+
+    /// The last resort: aliquoted and frozen here, thawed for its run.
+    pub(crate) fn frozen_way(&mut self, line: LineIx, sample: SampleIx, pin: Pin) -> Option<Choice> {
+        let mut way = Way::start(self.snapshot, sample);
+        if way.state() == State::SeparatedFrozen || !self.remaining.runs(way.site, self.snapshot.backlog.lines[line].test) {
+            return None;
+        }
+        if !way.separated() {
+            if self.needed_as_collected(sample) {
+                return None;
+            }
+            way.spin(self.snapshot, &mut self.remaining)?;
+        }
+        way.freeze(self.snapshot, &mut self.remaining)?;
+        way.book_in(self.snapshot, &mut self.remaining)?;
+        self.arrived(line, way, pin)
+    }
+
+    /// Whether a line that is not decided yet needs the tube as it was collected.
+    fn needed_as_collected(&self, sample: SampleIx) -> bool {
+        self.snapshot.backlog.samples[sample].lines().any(|line| {
+            let test = self.snapshot.backlog.lines[line].test;
+            let primary = self.snapshot.catalogue.tests[test].run_in == Phase::Primary;
+            primary && !self.decided[line.row()] && self.may_ever_run(line)
+        })
+    }
+
+    /// Whether to refrigerate the tube now: what keeps its lines longer, weighed, comes first.
+    fn storages(&self, start: &Way, spins: bool) -> impl Iterator<Item = bool> + use<> {
+        let state = if spins { State::SeparatedAmbient } else { start.state() };
+        let specimen = self.snapshot.backlog.samples[start.sample].specimen;
+        let protocol = &self.snapshot.catalogue.protocols[self.snapshot.catalogue.specimens[specimen].protocol];
+        let cold = protocol.step(Handling::Refrigerate, state).map(|step| step.to);
+        let now = self.snapshot.now;
+        let kept = |state: State, line: LineIx| {
+            let mut stays = start.stays.clone();
+            if let Some(last) = stays.last_mut().filter(|last| last.state != state) {
+                last.until = now;
+                stays.push(Stay { from: now, until: Instant::FAR, state });
+            }
+            let closes = self.snapshot.clock_in(line, &stays).closes().unwrap_or(now);
+            let useful = closes.min(self.snapshot.grid.horizon_end()).since(now).get();
+            i64::from(useful) * i64::from(self.snapshot.weights[line].thousandths())
+        };
+        let gain = cold.map(|cold| {
+            let lines = self.snapshot.backlog.samples[start.sample].lines();
+            lines.map(|line| kept(cold, line) - kept(state, line)).sum::<i64>()
+        });
+        match gain {
+            None => [Some(false), None],
+            Some(gain) if gain > 0 => [Some(true), Some(false)],
+            Some(_) => [Some(false), Some(true)],
+        }
+        .into_iter()
+        .flatten()
+    }
+
+    fn volume_after(&self, line: LineIx, sample: SampleIx, run: Run, container: Container) -> (Microlitres, [Microlitres; 2]) {
+        let tube = &self.tubes[sample];
+        let test = self.snapshot.backlog.lines[line].test;
+        let mut dead = tube.dead;
+        let of_analyser = |analyser: AnalyserIx| self.snapshot.network.analysers[analyser].dead_volume;
+        let lost = &mut dead[container as usize];
+        *lost = (*lost).max(run.analyser.map_or(Microlitres::default(), of_analyser));
+        (tube.used.plus(self.snapshot.catalogue.tests[test].volume), dead)
+    }
+
+    pub(crate) fn volume_allows(&self, line: LineIx, sample: SampleIx, run: Run, container: Container) -> bool {
+        let (used, dead) = self.volume_after(line, sample, run, container);
+        used.plus(dead[0]).plus(dead[1]) <= self.snapshot.backlog.samples[sample].volume
+    }
+
+    fn use_volume(&mut self, line: LineIx, sample: SampleIx, run: Run, container: Container) {
+        let (used, dead) = self.volume_after(line, sample, run, container);
+        let tube = &mut self.tubes[sample];
+        (tube.used, tube.dead) = (used, dead);
+    }
+
+    /// Takes what a choice uses and remembers the tube's way.
+    pub(crate) fn commit(&mut self, line: LineIx, sample: SampleIx, choice: &Choice, container: Container) {
+        let before = usize::from(self.tubes[sample].steps);
+        choice.way.take(self.snapshot, &mut self.remaining, before);
+        let request =
+            RunRequest { line, site: choice.way.site, from: choice.way.slot, closes: Instant::FAR, analyser: None, capped: true };
+        self.remaining.take_run(&request, choice.run);
+        self.use_volume(line, sample, choice.run, container);
+        let tube = &mut self.tubes[sample];
+        tube.first_step = u32::try_from(self.steps.len()).unwrap_or(u32::MAX);
+        tube.steps = u8::try_from(choice.way.steps().len()).unwrap_or(u8::MAX);
+        self.steps.extend_from_slice(choice.way.steps());
+        let place = Some((choice.way.site, choice.way.slot));
+        match container {
+            Container::Main => tube.placed = place,
+            Container::Second => tube.second = place,
+        }
+    }
+
+    /// The stays of a tube on the way it has so far.
+    pub(crate) fn stays(&self, sample: SampleIx) -> Vec<Stay> {
+        let tube = &self.tubes[sample];
+        let steps = &self.steps[tube.first_step as usize..tube.first_step as usize + usize::from(tube.steps)];
+        let main = steps.iter().position(|step| matches!(step, Step::Aliquot(_))).unwrap_or(steps.len());
+        Way::replay(self.snapshot, sample, &steps[..main]).stays
+    }
+}

@@ -1,0 +1,126 @@
+//! What holds for every backlog? Generated ones, all rules.
+
+mod common;
+
+use labtriage_core::catalogue::State;
+use labtriage_core::cost::cost;
+use labtriage_core::fixture::Fixture;
+use labtriage_core::flags::FlagSet;
+use labtriage_core::plan::{Disposition, Rule};
+use labtriage_core::time::Minutes;
+use labtriage_core::units::Percent;
+use proptest::prelude::*;
+
+/// A sample in a few small numbers.
+#[derive(Clone, Debug)]
+struct Tube {
+    patient: u8,
+    specimen: usize,
+    tests: Vec<usize>,
+    hours: i32,
+    state: usize,
+    band: Option<usize>,
+    site: usize,
+    flags: u8,
+    volume: u32,
+    held: bool,
+}
+
+const SPECIMENS: [(&str, &[&str]); 3] = [("SST", &["K", "NA", "CRP", "TSH", "UE"]), ("EDTA", &["FBC"]), ("CSF", &["CSFC"])];
+const STATES: [State; 5] =
+    [State::PrimaryAmbient, State::PrimaryRefrigerated, State::SeparatedAmbient, State::SeparatedRefrigerated, State::SeparatedFrozen];
+
+fn tube() -> impl Strategy<Value = Tube> {
+    let facts = (0..6u8, 0..3usize, proptest::collection::vec(0..5usize, 1..4), 1..80i32, 0..5usize);
+    let more = (proptest::option::of(0..3usize), 0..3usize, 0..16u8, prop_oneof![Just(2000u32), 60..300u32], any::<bool>());
+    (facts, more).prop_map(|((patient, specimen, tests, hours, state), (band, site, flags, volume, held))| Tube {
+        patient,
+        specimen,
+        tests,
+        hours,
+        state,
+        band,
+        site,
+        flags,
+        volume,
+        held: held && flags % 5 == 0,
+    })
+}
+
+fn fixture(tubes: &[Tube], capacity: u32, order: &[usize]) -> Fixture {
+    let mut fixture = Fixture::new();
+    fixture.network.capacity = Percent::new(capacity);
+    for site in fixture.network.sites.as_mut_slice() {
+        site.report_per_hour = 100;
+    }
+    for &n in order {
+        let tube = &tubes[n];
+        let (specimen, codes) = SPECIMENS[tube.specimen];
+        let mut tests: Vec<&str> = tube.tests.iter().map(|test| codes[test % codes.len()]).collect();
+        tests.sort_unstable();
+        tests.dedup();
+        let held = tube.held.then(|| tests[0]);
+        let row = fixture.sample(&format!("A{n:02}"), &format!("P{}", tube.patient), specimen, &tests);
+        row.collected_hours_ago(tube.hours).volume(tube.volume).site(["HUB", "HOSP", "PARTNER"][tube.site]);
+        if let Some(test) = held {
+            row.result_held(test);
+        }
+        let state = STATES[if specimen == "SST" { tube.state } else { tube.state % 2 }];
+        if state != State::PrimaryAmbient {
+            row.history(&[(tube.hours, State::PrimaryAmbient), (tube.hours - tube.hours / 2, state)]);
+        }
+        if let Some(band) = tube.band {
+            row.band(["immediate", "urgent", "routine"][band]);
+        }
+        match tube.flags {
+            0 => drop(row.flags(FlagSet::DECEASED)),
+            1 => drop(row.flags(FlagSet::CRITICAL)),
+            2 => drop(row.flags(FlagSet::HARD_TO_BLEED)),
+            3 => drop(row.irreplaceable()),
+            _ => {}
+        }
+    }
+    fixture
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_rule_is_lawful_and_decides_every_line(
+        tubes in proptest::collection::vec(tube(), 1..25),
+        capacity in prop_oneof![Just(0u32), 1..6u32, Just(100u32)],
+        days in 1..6i32,
+    ) {
+        let order: Vec<usize> = (0..tubes.len()).collect();
+        let mut fixture = fixture(&tubes, capacity, &order);
+        fixture.policy.slots.retain(|stretch| stretch.until <= Minutes::from_days(days.max(2)));
+        let snapshot = fixture.snapshot();
+        for rule in Rule::ALL {
+            let plan = common::lawful(&snapshot, rule);
+            prop_assert_eq!(plan.lines.len(), snapshot.backlog.lines.len());
+        }
+    }
+
+    #[test]
+    fn the_order_of_rows_does_not_matter(tubes in proptest::collection::vec(tube(), 1..20), capacity in 1..8u32) {
+        let order: Vec<usize> = (0..tubes.len()).collect();
+        let turned: Vec<usize> = order.iter().rev().copied().collect();
+        let (a, b) = (fixture(&tubes, capacity, &order).snapshot(), fixture(&tubes, capacity, &turned).snapshot());
+        for rule in Rule::ALL {
+            prop_assert_eq!(common::lawful(&a, rule), common::lawful(&b, rule));
+        }
+    }
+
+    #[test]
+    fn with_no_capacity_nothing_is_run_and_nothing_costs_more(tubes in proptest::collection::vec(tube(), 1..15)) {
+        let order: Vec<usize> = (0..tubes.len()).collect();
+        let (none, all) = (fixture(&tubes, 0, &order).snapshot(), fixture(&tubes, 100, &order).snapshot());
+        for rule in Rule::ALL {
+            let (idle, busy) = (common::lawful(&none, rule), common::lawful(&all, rule));
+            prop_assert!(!idle.lines.iter().any(|line| matches!(line, Disposition::Run(_))));
+            let unserved = |plan: &labtriage_core::plan::Plan| cost(&all, plan).unserved;
+            prop_assert!(unserved(&busy) <= cost(&none, &idle).unserved);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! What did the user ask for? The command line, as typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use labtriage_core::plan::Rule;
+
+/// Exit codes, as shown in `--help` and in the README.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   plan made, or the check passed
+  1   plan made, but a strict-band line is not met
+  2   bad arguments or input; nothing was written
+  3   plan made, but only the first-in-first-out floor
+  70  a bug in LabTriage: please report it";
+
+const PLAN_EXAMPLES: &str = "\
+Examples:
+  labtriage plan examples/south-east-london
+  labtriage plan tonight/backlog.csv --now 2024-06-10T20:00 --out tonight/plan
+  labtriage plan tonight --config our-laboratory --rule edf --json";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  labtriage check examples/south-east-london
+  labtriage check --plan examples/south-east-london/plan";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  labtriage explain 24A0001234 --plan tonight/plan
+  labtriage explain RQ0000042 --plan tonight/plan --json";
+
+const GENERATE_EXAMPLES: &str = "\
+Examples:
+  labtriage generate --scenario synnovis-week-1 --samples 11000 --seed 1 --out week-1
+  labtriage generate --scenario normal-night --samples 1000000 --seed 7 --out big --hostile";
+
+/// Which waiting samples to test, where and when, and whom to call back.
+#[derive(Parser, Debug)]
+#[command(name = "labtriage", version, about, after_help = EXIT_CODES, propagate_version = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Plan a backlog: worklists, transfers, discards to authorise, recall lists, and why.
+    #[command(after_help = PLAN_EXAMPLES)]
+    Plan(PlanArguments),
+    /// Check the inputs of a folder, or audit a plan against its inputs.
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(CheckArguments),
+    /// Say why the lines of a sample, request or patient were decided as they were.
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainArguments),
+    /// Make a scenario folder of any size from a seed.
+    #[command(after_help = GENERATE_EXAMPLES)]
+    Generate(GenerateArguments),
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct InputArguments {
+    /// A scenario folder, or a backlog CSV.
+    #[arg(value_name = "FOLDER|BACKLOG.csv")]
+    pub(crate) input: PathBuf,
+    /// Folder with network.toml, catalogue.toml, policy.toml or import.toml in place of the defaults.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) config: Option<PathBuf>,
+    /// The moment of planning, local time or with offset [default: that of the folder, else the clock].
+    #[arg(long, value_name = "TIME")]
+    pub(crate) now: Option<String>,
+    /// Stop when more than this share of the rows is unusable, in percent.
+    #[arg(long, value_name = "PERCENT", default_value_t = 5.0)]
+    pub(crate) max_quarantine: f64,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct OutputArguments {
+    /// Print the result as JSON for machines.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print nothing but errors.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PlanArguments {
+    #[command(flatten)]
+    pub(crate) input: InputArguments,
+    /// The rule that makes the plan.
+    #[arg(long, value_enum, default_value_t = RuleName::BandEdf)]
+    pub(crate) rule: RuleName,
+    /// Where the plan goes [default: `plan` inside the folder, or beside the CSV].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print how long each phase took, on stderr.
+    #[arg(long)]
+    pub(crate) timings: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CheckArguments {
+    /// A scenario folder, or a backlog CSV.
+    #[arg(value_name = "FOLDER|BACKLOG.csv", required_unless_present = "plan", conflicts_with = "plan")]
+    pub(crate) input: Option<PathBuf>,
+    /// A plan folder: audit it against its inputs, from the files alone.
+    #[arg(long, value_name = "OUT")]
+    pub(crate) plan: Option<PathBuf>,
+    /// Folder with configuration files in place of the defaults.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) config: Option<PathBuf>,
+    /// The moment of planning, local time or with offset [default: that of the folder, else the clock].
+    #[arg(long, value_name = "TIME", conflicts_with = "plan")]
+    pub(crate) now: Option<String>,
+    /// Fail when more than this share of the rows is unusable, in percent.
+    #[arg(long, value_name = "PERCENT", default_value_t = 5.0)]
+    pub(crate) max_quarantine: f64,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExplainArguments {
+    /// An accession number, a request code or a patient pseudonym.
+    #[arg(value_name = "ACCESSION|REQUEST|PATIENT")]
+    pub(crate) what: String,
+    /// The plan folder.
+    #[arg(long, value_name = "OUT")]
+    pub(crate) plan: PathBuf,
+    /// Print the explanation as JSON for machines.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct GenerateArguments {
+    /// The scenario: synnovis-week-1, planned-reduction, analyser-down or normal-night.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) scenario: String,
+    /// How many samples, up to 1,000,000.
+    #[arg(long, value_name = "N", default_value_t = 11_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) samples: u32,
+    /// The seed: the same seed makes the same folder.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Where the folder goes; it must not exist or be empty.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Put every kind of bad row among the good ones.
+    #[arg(long)]
+    pub(crate) hostile: bool,
+    /// Print nothing but errors.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+/// The rules by the names of the command line.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(crate) enum RuleName {
+    /// First in, first out.
+    Fifo,
+    /// Earliest expiry first.
+    Edf,
+    /// Band, then earliest expiry.
+    BandEdf,
+}
+
+impl RuleName {
+    pub(crate) const fn rule(self) -> Rule {
+        match self {
+            Self::Fifo => Rule::Fifo,
+            Self::Edf => Rule::Edf,
+            Self::BandEdf => Rule::BandEdf,
+        }
+    }
+}
