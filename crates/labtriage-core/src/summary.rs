@@ -7,6 +7,7 @@ use crate::plan::{CostSplit, Discard, Disposition, Hold, Plan, Run, Step};
 use crate::snapshot::Snapshot;
 use crate::table::{BandIx, CellIx, CourierIx, Ix, LineIx, SampleIx, SiteIx, SlotIx, Table};
 use crate::time::{Instant, Minutes};
+use crate::trace::places;
 use crate::viability::Clock;
 
 /// How many strict-band lines that are not met a summary names.
@@ -339,38 +340,19 @@ pub fn usage(snapshot: &Snapshot, plan: &Plan) -> Table<CellIx, u64> {
 
 fn use_steps(snapshot: &Snapshot, plan: &Plan, sample: SampleIx, used: &mut Table<CellIx, u64>) {
     let capacity = &snapshot.capacity;
-    let steps = plan.steps_of(sample);
-    let mut at = snapshot.backlog.samples[sample].site;
-    for (n, &step) in steps.iter().enumerate() {
+    for (step, site) in places(snapshot, sample, plan.steps_of(sample)) {
         match step {
-            Step::Spin(slot) => used[capacity.centrifuge(at, slot)] += 1,
+            Step::Spin(slot) => used[capacity.centrifuge(site, slot)] += 1,
             Step::Freeze(slot) => {
-                used[capacity.aliquoting(at, slot)] += 1;
-                used[capacity.freezer(at)] += 1;
+                used[capacity.aliquoting(site, slot)] += 1;
+                used[capacity.freezer(site)] += 1;
             }
-            Step::Aliquot(slot) => {
-                at = site_of_split(snapshot, sample, &steps[..n], slot);
-                used[capacity.aliquoting(at, slot)] += 1;
-            }
-            Step::Send(departure) => {
-                used[capacity.courier(departure)] += 1;
-                at = snapshot.network.couriers[snapshot.departures[departure].courier].to;
-            }
-            Step::BookIn(slot) => book_in(snapshot, at, slot, used),
+            Step::Aliquot(slot) => used[capacity.aliquoting(site, slot)] += 1,
+            Step::Send(departure) => used[capacity.courier(departure)] += 1,
+            Step::BookIn(slot) => book_in(snapshot, site, slot, used),
             Step::Refrigerate | Step::Thaw(_) => {}
         }
     }
-}
-
-/// Where the main container stands when it is split in a slot: couriers that leave later do not count.
-fn site_of_split(snapshot: &Snapshot, sample: SampleIx, main: &[Step], slot: SlotIx) -> SiteIx {
-    let split = snapshot.grid.end(slot);
-    main.iter().fold(snapshot.backlog.samples[sample].site, |at, step| match *step {
-        Step::Send(departure) if snapshot.departures[departure].leaves < split => {
-            snapshot.network.couriers[snapshot.departures[departure].courier].to
-        }
-        _ => at,
-    })
 }
 
 fn book_in(snapshot: &Snapshot, site: SiteIx, slot: SlotIx, used: &mut Table<CellIx, u64>) {
@@ -511,7 +493,7 @@ mod tests {
         let (hub, hosp) = (fixture.site("HUB"), fixture.site("HOSP"));
         let mut plan = waiting(&snapshot);
         let to_hub = DepartureIx::from_row(0);
-        plan.steps = vec![Step::Spin(slot(0)), Step::Send(to_hub), Step::BookIn(slot(4)), Step::Aliquot(slot(1))];
+        plan.steps = vec![Step::Spin(slot(0)), Step::Aliquot(slot(1)), Step::Send(to_hub), Step::BookIn(slot(4))];
         plan.samples[sample_of(&snapshot, "A1")].steps = 4;
         let line = line_of(&snapshot, "A1", "K");
         plan.lines[line] = run(&snapshot, "HUB-CHEM", 5);
@@ -523,7 +505,6 @@ mod tests {
                 (capacity.centrifuge(hosp, slot(0)), 1),
                 (capacity.courier(to_hub), 1),
                 (capacity.reception(hub, slot(4)), 1),
-                // Split before the tube left: at the hospital.
                 (capacity.aliquoting(hosp, slot(1)), 1),
                 (capacity.analyser_time(fixture.analyser("HUB-CHEM"), slot(5)), 2000),
                 (capacity.reporting(hub, slot(5)), 1),

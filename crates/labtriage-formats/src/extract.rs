@@ -5,7 +5,7 @@
 //! Messages show codes of tests, specimens, sites and the like, never a patient's, a request's or
 //! an accession's.
 //!
-//! Reading order: [`rows`] (bytes to rows; `guard` keeps them sane) · `header` (columns) ·
+//! Reading order: `rows` (bytes to rows; `guard` keeps them sane) · `header` (columns) ·
 //! `codes` (what codes stand for) · `row` (one row) · [`QuarantinedRow`] and [`Warnings`].
 
 mod codes;

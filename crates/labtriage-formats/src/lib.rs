@@ -7,3 +7,4 @@ pub mod import;
 pub mod outputs;
 pub mod plan_json;
 pub mod results;
+pub mod scenario;

@@ -94,11 +94,11 @@ fn everything() -> (Snapshot, Plan) {
         "A1",
         &[
             Step::Spin(slot(0)),
+            Step::BookIn(slot(0)),
+            Step::Aliquot(slot(1)),
             Step::Refrigerate,
             Step::Send(to_hub),
             Step::BookIn(slot(4)),
-            Step::Aliquot(slot(1)),
-            Step::BookIn(slot(1)),
         ],
     );
     let set = |plan: &mut Plan, accession: &str, test: &str, decision| {
@@ -216,7 +216,7 @@ fn a_sample_stands_on_one_line_of_text() {
     let check =
         |expected: &str| assert!(text.lines().any(|line| line.trim_end_matches(',') == expected), "{expected}\n{text}");
     check(
-        r#"{"sample":"A1","steps":[["spin",0],["refrigerate"],["send","HOSP-HUB","2024-06-03T09:00Z"],["book-in",4],["aliquot",1],["book-in",1]],"lines":[["K","run",["HOSP-CHEM",2,3]],["CRP","run",["HOSP-CHEM",2,3]],["TSH","run",["HUB-CHEM",5,6]]]}"#,
+        r#"{"sample":"A1","steps":[["spin",0],["book-in",0],["aliquot",1],["refrigerate"],["send","HOSP-HUB","2024-06-03T09:00Z"],["book-in",4]],"lines":[["K","run",["HOSP-CHEM",2,3]],["CRP","run",["HOSP-CHEM",2,3]],["TSH","run",["HUB-CHEM",5,6]]]}"#,
     );
     check(
         r#"{"sample":"A2","discard":"EX","recollection":["HUB",18],"lines":[["K","recall",["HUB-CHEM",19,19]],["NA","recall",null]]}"#,
@@ -358,17 +358,17 @@ fn every_list_says_what_to_do() {
     check("worklists/HUB.csv", "TSH", "limit_state", "separated refrigerated");
     check("worklists/HUB.csv", "TSH", "limit_sources", "T");
     check("worklists/HUB.csv", "TSH", "limit_basis", "sourced");
-    // Spun and refrigerated at 09:00, then 72 h.
-    check("worklists/HUB.csv", "TSH", "window_closes", "2024-06-06 09:00");
+    // Spun from 08:00 on, a twelfth of the 24 h at room temperature until 10:00, then eleven twelfths of 72 h.
+    check("worklists/HUB.csv", "TSH", "window_closes", "2024-06-06 04:00");
     check("worklists/HUB.csv", "A8", "analyser", "report only");
     check("worklists/HUB.csv", "A8", "reported", "2024-06-03 10:00");
-    // The aliquot stays where the tube stood when it was split.
     check("worklists/HOSP.csv", "K", "comes_from", "here");
     check("transfers.csv", "A1", "departs", "2024-06-03 10:00");
     check("transfers.csv", "A1", "condition", "refrigerated");
+    check("transfers.csv", "A1", "container", "aliquot");
     check("stabilise.csv", "spin", "site", "HOSP");
     check("stabilise.csv", "spin", "reason", "to run K CRP TSH");
-    check("stabilise.csv", "refrigerate", "start", "2024-06-03 09:00");
+    check("stabilise.csv", "refrigerate", "start", "2024-06-03 10:00");
     check("stabilise.csv", "aliquot", "site", "HOSP");
     check("discards.csv", "A2", "reason_code", "EX");
     check("discards.csv", "A2", "limit_test", "NA");

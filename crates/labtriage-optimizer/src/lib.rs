@@ -15,4 +15,6 @@ mod place;
 mod finish;
 
 
+pub mod explain;
+
 pub use greedy::{Progress, plan};

@@ -201,7 +201,7 @@ const WARD: Reason = Reason {
     other: &[
         (180, Ask { tube: Tube::Citrate, tests: test::COAG }),
         (45, Ask { tube: Tube::Fluoride, tests: test::LACT }),
-        (7, Ask { tube: Tube::Csf, tests: test::CSF }),
+        (25, Ask { tube: Tube::Csf, tests: test::CSF }),
     ],
 };
 

@@ -5,7 +5,7 @@ use labtriage_core::network::{Network, RequesterKind, SiteKind};
 use labtriage_core::policy::Policy;
 use labtriage_core::table::{BandIx, RequesterIx, SiteIx};
 
-use crate::clock::{Almanac, day_of};
+use crate::clock::{Almanac, DAY, day_of};
 use crate::demand::{Ask, Order};
 use crate::dice::{Dice, Weighted};
 use crate::hostile::{Spoil, Spoiler};
@@ -62,7 +62,7 @@ pub struct Generated {
     pub capacity_percent: u32,
     /// Rows of `results.csv`.
     pub results: Vec<Resulted>,
-    /// Text of `overrides.toml`; empty for now.
+    /// Text of `overrides.toml`; may be empty.
     pub overrides: String,
     /// What this backlog is, in words.
     pub about: String,
@@ -101,12 +101,13 @@ pub fn generate(world: World<'_>, request: Request, row: &mut dyn FnMut(&Extract
     }
     let (rows, scenario) = (making.made, request.scenario);
     let hostile = if request.hostile { " About 2 % of the rows are spoilt on purpose." } else { "" };
+    let overrides = making.overrides(scenario);
     Generated {
         now_local: making.almanac.text(making.story.now),
         disruptions: scenario.disruptions(world.network),
         capacity_percent: scenario.capacity_percent(request.samples),
         results: making.results,
-        overrides: String::new(),
+        overrides,
         about: format!(
             "{}: {rows} samples, seed {}. {}{hostile} No row is about a real person.",
             scenario.name(),
@@ -372,6 +373,7 @@ impl<'a> Generator<'a> {
         row.set(Column::Specimen, draft.ask.tube.text());
         row.set(Column::Site, &network.sites[draft.from.site].code);
         row.set(Column::Condition, if draft.kept.refrigerated { "refrigerated" } else { "ambient" });
+        self.write_history(draft, row.field(Column::History));
         if let Some(volume) = draft.volume {
             write_number(volume, 1, row.field(Column::Volume));
         }
@@ -379,6 +381,45 @@ impl<'a> Generator<'a> {
         if draft.ask.tube == Tube::Csf {
             row.set(Column::SampleFlags, "irreplaceable");
         }
+    }
+
+    /// `09:00 primary ambient > 14:00 separated ambient > 16:00 separated refrigerated`, with dates,
+    /// for tubes of which collection, separation and condition do not tell everything.
+    fn write_history(&self, draft: &Draft, text: &mut Vec<u8>) {
+        let (Some(separated), Some(chilled)) = (draft.kept.separated, draft.kept.chilled) else { return };
+        let steps = [
+            (draft.visit.collected, " primary ambient > "),
+            (separated, " separated ambient > "),
+            (chilled, " separated refrigerated"),
+        ];
+        for (from, state) in steps {
+            self.almanac.write(from, text);
+            text.extend_from_slice(state.as_bytes());
+        }
+    }
+
+    /// A few decisions of people, for a backlog large enough to have them.
+    fn overrides(&self, scenario: Scenario) -> String {
+        let practice = self.world.network.requesters.iter().find(|facts| facts.kind == RequesterKind::Practice);
+        let (Some(practice), true) = (practice, scenario == Scenario::SynnovisWeek1 && self.made >= 1000) else {
+            return String::new();
+        };
+        let Some(band) = self.world.policy.bands.iter().next() else { return String::new() };
+        let mut accession = Vec::new();
+        self.write_accession(0, &mut accession);
+        let accession = String::from_utf8(accession).unwrap_or_default();
+        let until = self.almanac.text(self.story.now + 3 * DAY).replace('T', " ");
+        let cap = scenario.capacity_percent(self.made).max(20) / 10;
+        format!(
+            "# Decisions of invented people, as examples.\n\n\
+             [[override]]\naction = \"hold\"\naccession = \"{accession}\"\n\
+             who = \"duty biochemist\"\nwhy = \"label in question\"\nuntil = \"{until}\"\n\n\
+             [[override]]\naction = \"band\"\nrequest = \"RQ00000001\"\nband = \"{}\"\n\
+             who = \"requesting clinician\"\nwhy = \"telephoned: clinically critical\"\nuntil = \"{until}\"\n\n\
+             [[override]]\naction = \"cap\"\nrequester = \"{}\"\nlines_per_day = {cap}\n\
+             who = \"lab manager\"\nwhy = \"a practice that marks everything urgent\"\nuntil = \"{until}\"\n",
+            band.code, practice.ods
+        )
     }
 
     /// `24A0001234`: year, a letter and a serial number.

@@ -7,7 +7,7 @@ use crate::dice::Dice;
 use crate::row::{Column, ExtractRow};
 
 macro_rules! spoils {
-    ($($name:ident $code:ident $doc:literal;)+) => {
+    ($($name:ident $code:expr, $doc:literal;)+) => {
         /// A way to spoil a row.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
         pub enum Spoil {
@@ -18,9 +18,10 @@ macro_rules! spoils {
             /// Every way, in order.
             pub const ALL: &[Self] = &[$(Self::$name,)+];
 
-            /// The finding to expect; a reader may see another one first where a row is bad twice.
-            pub const fn code(self) -> Code {
-                match self { $(Self::$name => Code::$code,)+ }
+            /// The finding to expect, perhaps among others; none where the row may be kept and only the
+            /// outputs must be careful.
+            pub const fn code(self) -> Option<Code> {
+                match self { $(Self::$name => $code,)+ }
             }
 
             /// What is wrong, in words.
@@ -32,58 +33,59 @@ macro_rules! spoils {
 }
 
 spoils! {
-    UnknownTest UnknownTest "a test that no catalogue has";
-    OneUnknownTest UnknownTest "an unknown test among known ones";
-    UnknownSpecimen UnknownSpecimen "an unknown specimen type";
-    UnknownSite UnknownSite "an unknown site";
-    UnknownRequester UnknownRequester "an unknown ODS code";
-    UnknownBand UnknownBand "an unknown band";
-    UnknownFlag UnknownFlag "a flag that no policy knows";
-    NoAccession MissingValue "no accession";
-    NoRequest MissingValue "no request";
-    NoPatient MissingValue "no patient";
-    NoRequester MissingValue "no requester";
-    NoSpecimen MissingValue "no specimen type";
-    NoSite MissingValue "no site";
-    NoTests MissingValue "no tests";
-    NoTimes MissingValue "no time at all";
-    NoCollection TimeAssumed "no collection time";
-    BadTime BadTime "a time that is no time";
-    OtherTimeFormat BadTime "a time in another format";
-    MissingHour MissingHour "a collection in the hour that the clock change skips";
-    DoubledHour DoubledHour "a collection in the hour that the clock change repeats";
-    FutureReceipt FutureTime "received the day after tomorrow";
-    FutureCollection FutureTime "collected in a year";
-    CollectedAfterReceived TimesOutOfOrder "collected after it was received";
-    SeparatedBeforeCollected TimesOutOfOrder "separated before it was collected";
-    DuplicateAccession DuplicateAccession "the accession of the row before, on another tube of its request";
-    RepeatedRow RepeatedRow "the row before, once more";
-    TubeOfTwoRequests TubeOfTwoRequests "the tube of the row before, claimed by another request";
-    RequestOfTwoPatients RequestConflict "the request of the row before, for another patient";
-    NhsNumber LooksLikeIdentity "an NHS number in place of a pseudonym";
-    SpacedNhsNumber LooksLikeIdentity "an NHS number with spaces in place of a pseudonym";
-    WrongSpecimen WrongSpecimen "a test that cannot be done on this tube";
-    BadCondition BadHistory "a condition that is none";
-    BadHistory BadHistory "a storage history that cannot be read";
-    BadVolume BadVolume "a volume that is no number";
-    NegativeVolume BadVolume "a volume below nothing";
-    HugeVolume BadVolume "a volume of twenty digits";
-    RepeatedTest RepeatedTest "a test named twice";
-    Formula BadCode "an accession that a spreadsheet would run";
-    FormulaRequest BadCode "a request that a spreadsheet would run";
-    ControlCharacters BadCode "an accession with terminal controls";
-    ZeroByte BadCode "a request with a zero byte";
-    LineBreak BadCode "an accession with a line break";
-    RightToLeft BadCode "an accession with a mark that turns the direction of text";
-    StrayQuote BadCode "a quote in the middle of an accession";
-    UnclosedQuote FieldCount "a quote that opens and never closes";
-    NotUtf8 RowNotUtf8 "a field that is not UTF-8";
-    Latin1 RowNotUtf8 "a line in another encoding";
-    LongField RowTooLong "a field of 70,000 characters";
-    HugeRow RowTooLong "a row of 10 MB, once; then a field of 70,000 characters";
-    TooFewFields FieldCount "a line cut off in the middle";
-    TooManyFields FieldCount "a line with three fields too many";
-    NothingButCommas MissingValue "a line of empty fields";
+    UnknownTest Some(Code::UnknownTest), "a test that no catalogue has";
+    OneUnknownTest Some(Code::UnknownTest), "an unknown test among known ones";
+    UnknownSpecimen Some(Code::UnknownSpecimen), "an unknown specimen type";
+    UnknownSite Some(Code::UnknownSite), "an unknown site";
+    UnknownRequester Some(Code::UnknownRequester), "an unknown ODS code";
+    UnknownBand Some(Code::UnknownBand), "an unknown band";
+    UnknownFlag Some(Code::UnknownFlag), "a flag that no policy knows";
+    NoAccession Some(Code::MissingValue), "no accession";
+    NoRequest Some(Code::MissingValue), "no request";
+    NoPatient Some(Code::MissingValue), "no patient";
+    NoRequester Some(Code::MissingValue), "no requester";
+    NoSpecimen Some(Code::MissingValue), "no specimen type";
+    NoSite Some(Code::MissingValue), "no site";
+    NoTests Some(Code::MissingValue), "no tests";
+    NoTimes Some(Code::MissingValue), "no time at all";
+    NoCollection Some(Code::TimeAssumed), "no collection time";
+    BadTime Some(Code::BadTime), "a time that is no time";
+    OtherTimeFormat Some(Code::BadTime), "a time in another format";
+    MissingHour Some(Code::MissingHour), "a collection in the hour that the clock change skips";
+    DoubledHour Some(Code::DoubledHour), "a collection in the hour that the clock change repeats";
+    FutureReceipt Some(Code::FutureTime), "received the day after tomorrow";
+    FutureCollection Some(Code::FutureTime), "collected in a year";
+    CollectedAfterReceived Some(Code::TimesOutOfOrder), "collected after it was received";
+    SeparatedBeforeCollected Some(Code::TimesOutOfOrder), "separated before it was collected";
+    DuplicateAccession Some(Code::DuplicateAccession), "the accession of the row before, on another tube of its request";
+    RepeatedRow Some(Code::RepeatedRow), "the row before, once more";
+    TubeOfTwoRequests Some(Code::TubeOfTwoRequests), "the tube of the row before, claimed by another request";
+    RequestOfTwoPatients Some(Code::RequestConflict), "the request of the row before, for another patient";
+    NhsNumber Some(Code::LooksLikeIdentity), "an NHS number in place of a pseudonym";
+    SpacedNhsNumber Some(Code::LooksLikeIdentity), "an NHS number with spaces in place of a pseudonym";
+    WrongSpecimen Some(Code::WrongSpecimen), "a test that cannot be done on this tube";
+    BadCondition Some(Code::BadHistory), "a condition that is none";
+    BadHistory Some(Code::BadHistory), "a storage history that cannot be read";
+    BadVolume Some(Code::BadVolume), "a volume that is no number";
+    NegativeVolume Some(Code::BadVolume), "a volume below nothing";
+    HugeVolume Some(Code::BadVolume), "a volume of twenty digits";
+    RepeatedTest Some(Code::RepeatedTest), "a test named twice";
+    Formula None, "an accession that a spreadsheet would run";
+    FormulaRequest None, "a request that a spreadsheet would run";
+    ControlCharacters Some(Code::BadCode), "an accession with terminal controls";
+    ZeroByte Some(Code::BadCode), "a request with a zero byte";
+    LineBreak Some(Code::BadCode), "an accession with a line break";
+    RightToLeft None, "an accession with a mark that turns the direction of text";
+    StrayQuote None, "a quote in the middle of an accession";
+    UnclosedQuote Some(Code::FieldCount), "a quote that opens and never closes";
+    NotUtf8 Some(Code::RowNotUtf8), "a field that is not UTF-8";
+    Latin1 Some(Code::RowNotUtf8), "a line in another encoding";
+    FieldTooLong Some(Code::RowTooLong), "a field of 2,000 characters";
+    LongField Some(Code::RowTooLong), "a field of 70,000 characters";
+    HugeRow Some(Code::RowTooLong), "a row of 10 MB, once; then a field of 70,000 characters";
+    TooFewFields Some(Code::FieldCount), "a line cut off in the middle";
+    TooManyFields Some(Code::FieldCount), "a line with three fields too many";
+    NothingButCommas Some(Code::MissingValue), "a line of empty fields";
 }
 
 /// Rows in a thousand that are spoilt.
@@ -130,6 +132,8 @@ impl Spoiler {
             self.spoil(kind, row, almanac);
             self.counts[self.turn] += 1;
             self.turn = (self.turn + 1) % Spoil::ALL.len();
+            // A row is spoilt by one other at most, so that it shows that one kind.
+            self.has_before = false;
         } else {
             self.before.copy_from(row);
             self.has_before = true;
@@ -190,8 +194,15 @@ impl Spoiler {
                 row.set(Column::Volume, if before.get(Column::Volume) == b"1234" { "4321" } else { "1234" });
             }
             Spoil::RepeatedRow => row.copy_from(before),
-            Spoil::TubeOfTwoRequests => row.set(Column::Accession, before.get(Column::Accession)),
-            Spoil::RequestOfTwoPatients => row.set(Column::Request, before.get(Column::Request)),
+            Spoil::TubeOfTwoRequests => {
+                // A request of its own, so that the request itself is beyond reproach.
+                row.set(Column::Request, [b"RQ-", row.get(Column::Accession)].concat());
+                row.set(Column::Accession, before.get(Column::Accession));
+            }
+            Spoil::RequestOfTwoPatients => {
+                row.set(Column::Request, before.get(Column::Request));
+                row.set(Column::Patient, "PTANOTHERONE");
+            }
             Spoil::NhsNumber => row.set(Column::Patient, EXAMPLE_NHS_NUMBER),
             Spoil::SpacedNhsNumber => row.set(Column::Patient, "943 476 5919"),
             _ => {}
@@ -207,6 +218,7 @@ impl Spoiler {
                 row.set_raw(line);
             }
             Spoil::HugeRow if self.counts[kind as usize] == 0 => row.set(Column::Tests, vec![b'X'; HUGE]),
+            Spoil::FieldTooLong => row.set(Column::ClinicalFlags, [b'x'; 2000]),
             Spoil::LongField | Spoil::HugeRow => row.set(Column::ClinicalFlags, vec![b'x'; LONG]),
             Spoil::StrayQuote => {
                 row.field(Column::Accession).insert(3, b'"');
@@ -341,7 +353,7 @@ mod tests {
     #[test]
     fn only_what_one_row_can_show_is_expected() {
         for &kind in Spoil::ALL {
-            assert!(kind.code().text().starts_with('B'), "{kind:?}");
+            assert!(kind.code().is_none_or(|code| code.text().starts_with('B')), "{kind:?}");
         }
     }
 }

@@ -44,6 +44,8 @@ pub(crate) struct Visit {
 pub(crate) struct Kept {
     pub(crate) separated: Option<Reading>,
     pub(crate) refrigerated: bool,
+    /// When it came into the refrigerator, if that was long after separation.
+    pub(crate) chilled: Option<Reading>,
     /// Whether its collection time is on record.
     pub(crate) collection_known: bool,
 }
@@ -126,13 +128,20 @@ impl Story {
     pub(crate) fn kept(&self, tube: Tube, visit: Visit, from_ward: bool, dice: &mut Dice) -> Kept {
         let collection_known = !dice.chance(self.collection_unknown);
         let refrigerated = dice.chance(self.refrigerated);
-        let kept = |separated, refrigerated| Kept { separated, refrigerated, collection_known };
+        let kept = |separated, refrigerated| Kept { separated, refrigerated, chilled: None, collection_known };
         match tube {
             Tube::Serum if !from_ward && dice.chance(self.never_spun) => kept(None, true),
             Tube::Serum => {
                 let after = if from_ward { (15, 60) } else { self.spun_after };
                 let spun = visit.received + dice.early(after.0, after.1);
-                if spun < self.now { kept(Some(spun), refrigerated && !from_ward) } else { kept(None, false) }
+                if spun >= self.now {
+                    return kept(None, false);
+                }
+                let cold = refrigerated && !from_ward;
+                // A few racks are left standing; their rows have a history.
+                let chilled = spun + dice.between(60, 300);
+                let left_standing = cold && collection_known && chilled < self.now && dice.chance(30);
+                Kept { chilled: left_standing.then_some(chilled), ..kept(Some(spun), cold) }
             }
             // Blood counts keep longer cold, and most laboratories do not have the room for all.
             Tube::Edta => kept(None, refrigerated && !from_ward && dice.chance(700)),

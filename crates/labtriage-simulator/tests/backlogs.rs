@@ -1,18 +1,22 @@
 //! Are the backlogs what was published, and is every row of them valid?
 
+#![expect(clippy::unwrap_used, reason = "in helpers of tests, too, what is not there is a failure")]
+
 mod common;
 
 use std::collections::BTreeMap;
 
-use common::{Shipped, backlog, instant, parse, request, rows};
+use common::{Shipped, csv, instant, request, rows, snapshot};
 use labtriage_core::catalogue::Catalogue;
 use labtriage_core::duplicates::Repeat;
-use labtriage_core::network::SiteKind;
-use labtriage_core::snapshot::{Inputs, Snapshot};
+use labtriage_core::finding::Code;
+use labtriage_core::network::{RequesterKind, SiteKind};
+use labtriage_core::snapshot::Snapshot;
 use labtriage_core::viability::Clock;
+use labtriage_formats::config::overrides::overrides;
 use labtriage_simulator::{ExtractRow, Request, Scenario, Spoil, World, generate};
 
-/// Every byte of a backlog, mixed into one number.
+/// Every byte of a backlog mixed into one number, and its rows.
 fn digest(shipped: &Shipped, wanted: Request) -> (u64, u32) {
     let (mut hash, mut count) = (0xcbf2_9ce4_8422_2325_u64, 0);
     generate(shipped.world(), wanted, &mut |row: &ExtractRow| {
@@ -48,11 +52,17 @@ fn every_size_has_exactly_so_many_rows() {
 }
 
 #[test]
-fn every_row_is_valid_and_none_contradicts_another() {
+fn rows_do_not_stand_in_order_of_accession() {
+    let (rows, _) = rows(&Shipped::load(), request(Scenario::NormalNight, 5_000, 3));
+    let descents = rows.windows(2).filter(|pair| pair[1][0] < pair[0][0]).count();
+    assert!((2_200..2_800).contains(&descents), "{descents}");
+}
+
+#[test]
+fn every_row_is_valid_and_disruptions_can_be_read() {
     let shipped = Shipped::load();
     for scenario in Scenario::ALL {
-        let (rows, generated) = rows(&shipped, request(scenario, 11_000, 5));
-        backlog(&shipped, &rows, instant(&generated.now_local));
+        let (_, generated) = shipped.backlog(request(scenario, 11_000, 5));
         let disrupted = Shipped::disrupted(&generated);
         assert_eq!(disrupted.network.disruptions.is_empty(), scenario == Scenario::NormalNight);
         assert_eq!(disrupted.network.capacity.get(), scenario.capacity_percent(11_000));
@@ -62,34 +72,34 @@ fn every_row_is_valid_and_none_contradicts_another() {
 #[test]
 fn proportions_are_those_published() {
     let shipped = Shipped::load();
+    let share = |part: usize, whole: usize| part as f64 / whole as f64;
     for scenario in Scenario::ALL {
-        let (rows, generated) = rows(&shipped, request(scenario, 11_000, 6));
-        let now = instant(&generated.now_local);
-        let (mut history, mut tests) = (Vec::new(), Vec::new());
-        let mut specimens: BTreeMap<&str, u32> = BTreeMap::new();
-        let (mut lines, mut practice_lines, mut top_four, mut ward_samples, mut held) = (0, 0, 0, 0, 0);
-        for fields in &rows {
-            let parsed = parse(&shipped, fields, now, &mut history, &mut tests);
-            *specimens.entry(&fields[10]).or_default() += 1;
-            ward_samples += u32::from(parsed.ward);
-            for &(test, result_held) in parsed.sample.tests {
-                lines += 1;
-                held += u32::from(result_held);
-                if !parsed.ward {
-                    practice_lines += 1;
-                    let code = shipped.catalogue.tests[test].code.as_str();
-                    top_four += u32::from(["FBC", "UE", "LFT", "LIPID"].contains(&code));
-                }
-            }
+        let (backlog, _) = shipped.backlog(request(scenario, 11_000, 6));
+        let mut specimens: BTreeMap<&str, usize> = BTreeMap::new();
+        for sample in backlog.samples.iter() {
+            *specimens.entry(&shipped.catalogue.specimens[sample.specimen].code).or_default() += 1;
         }
-        let share = |part: u32, whole: u32| f64::from(part) / f64::from(whole);
-        assert!((2.7..3.2).contains(&share(lines, 11_000)), "{scenario:?}: {lines} lines");
-        assert!((0.78..0.83).contains(&share(top_four, practice_lines)), "{scenario:?}: {top_four}/{practice_lines}");
+        let from_ward =
+            |request| shipped.network.requesters[backlog.requests[request].requester].kind == RequesterKind::Ward;
+        let ward_samples = backlog.samples.iter().filter(|sample| from_ward(sample.request)).count();
+        assert!(specimens["CSF"] > 1, "{specimens:?}");
+        let held = backlog.lines.iter().filter(|line| line.result_held).count();
+        let (mut of_practices, mut top_four) = (0, 0);
+        for line in backlog.lines.indices().filter(|&line| !from_ward(backlog.request_of(line))) {
+            let code = shipped.catalogue.tests[backlog.lines[line].test].code.as_str();
+            of_practices += 1;
+            top_four += usize::from(["FBC", "UE", "LFT", "LIPID"].contains(&code));
+        }
+        let (lines, top_four) = (share(backlog.lines.len(), 11_000), share(top_four, of_practices));
+        assert!((2.7..3.2).contains(&lines), "{scenario:?}: {lines} lines per tube");
+        assert!((0.78..0.83).contains(&top_four), "{scenario:?}: {top_four}");
         if scenario == Scenario::SynnovisWeek1 {
             assert!((7_500..8_100).contains(&specimens["SST"]), "{specimens:?}");
             assert!((2_750..3_150).contains(&specimens["EDTA"]), "{specimens:?}");
             assert!((2_450..3_050).contains(&held), "{held} held");
             assert!((550..880).contains(&ward_samples), "{ward_samples} of wards");
+        } else {
+            assert!(held < 60 && (1_200..2_000).contains(&ward_samples), "{held} held, {ward_samples} of wards");
         }
     }
 }
@@ -127,42 +137,33 @@ fn can_be_reported(snapshot: &Snapshot, kinds: &[SiteKind]) -> usize {
 
 #[test]
 fn in_week_1_a_quarter_of_the_lines_can_be_run_at_any_size() {
-    let undisrupted = Shipped::load();
     for samples in [2_000, 11_000, 40_000] {
-        let (rows, generated) = rows(&undisrupted, request(Scenario::SynnovisWeek1, samples, 1));
-        let now = instant(&generated.now_local);
-        let backlog = backlog(&undisrupted, &rows, now);
-        let Shipped { catalogue, network, policy } = Shipped::disrupted(&generated);
-        let inputs = Inputs { now, catalogue, network, policy, backlog, overrides: Vec::new(), results: Vec::new() };
-        let (snapshot, _) = Snapshot::new(inputs).unwrap();
-        let lines = snapshot.backlog.lines.len();
-        let least = can_be_reported(&snapshot, &[SiteKind::Hub]) as f64 / lines as f64;
-        let most =
-            can_be_reported(&snapshot, &[SiteKind::Hub, SiteKind::Hospital, SiteKind::Partner]) as f64 / lines as f64;
-        assert!(0.15 < least && least <= most && most < 0.35, "{samples}: {least} to {most} of {lines}");
+        let (snapshot, _) = snapshot(request(Scenario::SynnovisWeek1, samples, 1), |_, _| Vec::new());
+        let share = |kinds: &[_]| can_be_reported(&snapshot, kinds) as f64 / snapshot.backlog.lines.len() as f64;
+        let least = share(&[SiteKind::Hub]);
+        let most = share(&[SiteKind::Hub, SiteKind::Hospital, SiteKind::Partner]);
+        assert!(0.15 < least && least <= most && most < 0.35, "{samples}: {least} to {most}");
     }
 }
 
 #[test]
-fn a_hostile_backlog_has_every_kind_of_bad_row() {
-    let shipped = Shipped::load();
-    let wanted = request(Scenario::SynnovisWeek1, 11_000, 8);
-    let (tame, _) = rows(&shipped, wanted);
-    let (mut raw, mut changed, mut not_text, mut longest) = (0, 0, 0, 0);
-    let mut at = 0;
-    let generated = generate(shipped.world(), Request { hostile: true, ..wanted }, &mut |row: &ExtractRow| {
-        let same = row.raw().is_none() && row.fields().iter().zip(&tame[at]).all(|(a, b)| *a == b.as_bytes());
-        at += 1;
-        changed += u32::from(!same);
-        raw += u32::from(row.raw().is_some());
-        not_text += u32::from(row.fields().iter().any(|field| std::str::from_utf8(field).is_err()));
-        longest = longest.max(row.fields().iter().map(|field| field.len()).max().unwrap());
+fn a_few_lines_repeat_others_within_the_retest_interval() {
+    for scenario in Scenario::ALL {
+        let (snapshot, _) = snapshot(request(scenario, 11_000, 4), |_, _| Vec::new());
+        let repeats = snapshot.repeats.iter().filter(|repeat| matches!(repeat, Repeat::Of(_))).count();
+        let share = repeats as f64 / snapshot.repeats.len() as f64;
+        assert!((0.015..0.04).contains(&share), "{scenario:?}: {share}");
+    }
+}
+
+#[test]
+fn overrides_can_be_read_and_are_about_the_backlog() {
+    let wanted = request(Scenario::SynnovisWeek1, 2_000, 12);
+    let (snapshot, _) = snapshot(wanted, |shipped, generated| {
+        let Shipped { catalogue, network, policy } = shipped;
+        overrides(&generated.overrides, "overrides.toml", catalogue, network, policy).unwrap()
     });
-    assert_eq!(at, 11_000);
-    assert!((160..290).contains(&changed), "{changed} changed");
-    assert!(raw > 10 && not_text > 4 && longest == 10_000_000);
-    assert_eq!(generated.spoilt.len(), Spoil::ALL.len());
-    assert!(generated.spoilt.iter().all(|(_, count)| *count > 2), "{:?}", generated.spoilt);
+    assert_eq!(snapshot.overrides.all.len(), 3);
 }
 
 #[test]
@@ -180,24 +181,48 @@ fn results_name_tubes_or_patients_of_the_backlog() {
 }
 
 #[test]
+fn a_hostile_backlog_is_the_tame_one_with_every_kind_of_bad_row() {
+    let shipped = Shipped::load();
+    let wanted = request(Scenario::SynnovisWeek1, 11_000, 8);
+    let (tame, _) = rows(&shipped, wanted);
+    let (mut at, mut raw, mut changed, mut not_text, mut longest) = (0, 0, 0, 0, 0);
+    let generated = generate(shipped.world(), Request { hostile: true, ..wanted }, &mut |row: &ExtractRow| {
+        let same = row.raw().is_none() && row.fields().iter().zip(&tame[at]).all(|(a, b)| *a == b.as_bytes());
+        at += 1;
+        changed += u32::from(!same);
+        raw += u32::from(row.raw().is_some());
+        not_text += u32::from(row.fields().iter().any(|field| std::str::from_utf8(field).is_err()));
+        longest = longest.max(row.fields().iter().map(|field| field.len()).max().unwrap());
+    });
+    assert_eq!(at, 11_000);
+    assert!((160..290).contains(&changed), "{changed} changed");
+    assert!(raw > 10 && not_text > 4 && longest == 10_000_000);
+    assert_eq!(generated.spoilt.len(), Spoil::ALL.len());
+    assert!(generated.spoilt.iter().all(|(_, count)| *count > 2), "{:?}", generated.spoilt);
+}
+
+#[test]
+fn the_reader_of_extracts_finds_every_kind_of_bad_row_and_loses_none() {
+    let shipped = Shipped::load();
+    let wanted = Request { hostile: true, ..request(Scenario::PlannedReduction, 11_000, 10) };
+    let (file, generated) = csv(&shipped, wanted);
+    let extract = shipped.extract(&file, &generated);
+    assert_eq!(extract.rows_read, 11_000);
+    let merged = usize::try_from(extract.warnings.count(Code::RepeatedRow)).unwrap();
+    assert_eq!(extract.backlog.samples.len() + extract.quarantine.len() + merged, 11_000);
+    for (kind, count) in generated.spoilt {
+        let Some(code) = kind.code() else { continue };
+        let refused = extract.quarantine.iter().filter(|row| row.findings.iter().any(|finding| finding.code == code));
+        let found = u64::try_from(refused.count()).unwrap() + extract.warnings.count(code);
+        assert!(found >= u64::from(count), "{kind:?}: {count} rows, {} found {found} times", code.text());
+    }
+}
+
+#[test]
 fn a_world_without_tests_gives_no_rows() {
     let shipped = Shipped::load();
     let world = World { catalogue: &Catalogue::default(), ..shipped.world() };
     let mut count = 0;
     generate(world, request(Scenario::NormalNight, 100, 1), &mut |_: &ExtractRow| count += 1);
     assert_eq!(count, 0);
-}
-
-#[test]
-fn a_few_requests_ask_again_within_the_retest_interval() {
-    let shipped = Shipped::load();
-    let (rows, generated) = rows(&shipped, request(Scenario::NormalNight, 11_000, 4));
-    let now = instant(&generated.now_local);
-    let backlog = backlog(&shipped, &rows, now);
-    let Shipped { catalogue, network, policy } = Shipped::disrupted(&generated);
-    let inputs = Inputs { now, catalogue, network, policy, backlog, overrides: Vec::new(), results: Vec::new() };
-    let (snapshot, _) = Snapshot::new(inputs).unwrap();
-    let lines = snapshot.repeats.len() as f64;
-    let repeats = snapshot.repeats.iter().filter(|repeat| matches!(repeat, Repeat::Of(_))).count() as f64;
-    assert!((0.02..0.04).contains(&(repeats / lines)), "{repeats} of {lines}");
 }

@@ -6,6 +6,7 @@ use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use labtriage_core::audit::Violation;
 use labtriage_core::finding::Finding;
 
 /// Findings printed at most; the rest is counted.
@@ -30,6 +31,16 @@ pub(crate) fn findings(findings: &[Finding]) {
     }
     if findings.len() > FINDINGS_SHOWN {
         words(&format!("… and {} more findings", findings.len() - FINDINGS_SHOWN));
+    }
+}
+
+/// Prints broken laws on stderr, the first of them.
+pub(crate) fn violations(broken: &[Violation]) {
+    for violation in broken.iter().take(FINDINGS_SHOWN) {
+        words(&violation.to_string());
+    }
+    if broken.len() > FINDINGS_SHOWN {
+        words(&format!("… and {} more", broken.len() - FINDINGS_SHOWN));
     }
 }
 

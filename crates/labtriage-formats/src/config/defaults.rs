@@ -28,6 +28,14 @@ pub const POLICY: &str = shipped!("policy.toml");
 /// The shipped mapping of extracts.
 pub const IMPORT: &str = shipped!("import.toml");
 
+/// The origin of a file that is built in.
+pub const BUILT_IN: &str = "built in";
+
+/// A file that is built in, under the name that findings use.
+pub fn built_in(name: &str, text: &str) -> SourcedFile {
+    from_text(name, BUILT_IN, text.to_owned())
+}
+
 const NAMES: [&str; 4] = ["catalogue.toml", "network.toml", "policy.toml", "import.toml"];
 
 /// The largest configuration file that is read, in bytes.
@@ -76,7 +84,7 @@ pub fn load(dir: Option<&Path>, folder: Option<&Path>) -> Result<Configuration, 
         let found = [folder, dir].into_iter().flatten().map(|place| place.join(name)).find(|path| stands(path));
         let taken = match found {
             Some(path) => from_path(&path),
-            None => Ok(from_text(name, "built in", shipped.to_owned())),
+            None => Ok(built_in(name, shipped)),
         };
         taken.map_err(|finding| findings.push(finding)).ok()
     };

@@ -21,6 +21,8 @@ use super::{Column, Context};
 pub(crate) const FIELD_BYTES_MAX: usize = 1024;
 /// The most characters of an accession, request or pseudonym.
 const CODE_CHARS_MAX: usize = 64;
+/// The most characters of a header in messages.
+const NAME_CHARS_MAX: usize = 32;
 /// More microlitres than any container holds.
 const VOLUME_MAX: f64 = 10_000_000.0;
 
@@ -29,6 +31,8 @@ pub(crate) struct RowReader<'c> {
     context: &'c Context<'c>,
     codes: Codes,
     layout: Layout,
+    /// The header of each column in the laboratory's file, cut short for messages.
+    names: Vec<String>,
     /// Whether a test can be done on a specimen: a row of specimens per test.
     fits: Vec<bool>,
     tests: Vec<(TestIx, bool)>,
@@ -48,7 +52,7 @@ struct Times {
 struct Fields<'r> {
     record: &'r StringRecord,
     layout: &'r Layout,
-    columns: &'r [String],
+    names: &'r [String],
 }
 
 impl<'r> Fields<'r> {
@@ -58,7 +62,7 @@ impl<'r> Fields<'r> {
 
     /// The header of a column in the laboratory's file, for messages.
     fn name(self, column: Column) -> &'r str {
-        cut(&self.columns[column as usize], 32)
+        &self.names[column as usize]
     }
 }
 
@@ -69,7 +73,8 @@ impl<'c> RowReader<'c> {
         for test in catalogue.tests.iter() {
             fits.extend(catalogue.specimens.indices().map(|specimen| test.specimens.contains(&specimen)));
         }
-        Self { context, codes, layout, fits, tests: Vec::new(), history: Vec::new() }
+        let names = context.import.columns.iter().map(|header| cut(header, NAME_CHARS_MAX).to_owned()).collect();
+        Self { context, codes, layout, names, fits, tests: Vec::new(), history: Vec::new() }
     }
 
     /// Reads a row into the builder, or says in the notes what is wrong with it.
@@ -79,7 +84,7 @@ impl<'c> RowReader<'c> {
             return notes.refuse(Code::FieldCount, message);
         }
         let (mut tests, mut history) = (std::mem::take(&mut self.tests), std::mem::take(&mut self.history));
-        let fields = Fields { record, layout: &self.layout, columns: &self.context.import.columns };
+        let fields = Fields { record, layout: &self.layout, names: &self.names };
         if let Some(row) = self.row(fields, notes, &mut tests, &mut history)
             && notes.is_clean()
         {

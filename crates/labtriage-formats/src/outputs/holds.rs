@@ -30,16 +30,16 @@ pub(super) fn write(folder: &OutputFolder, outputs: &Outputs<'_>) -> Result<(), 
     let mut times = LocalTimes::new(snapshot.network.zone);
     let mut sheet = Sheet::create(folder, "holds.csv", &HEADER)?;
     let mut scratch = Vec::new();
-    let mut walk = Walk::new(snapshot, outputs.plan);
+    let mut walk = Walk::new(snapshot);
     for (sample, facts) in snapshot.backlog.samples.enumerate() {
         if !facts.lines().any(|line| matches!(outputs.plan.lines[line], Disposition::Hold(_))) {
             continue;
         }
-        walk.walk(sample, |_| {});
+        walk.walk(outputs.plan, sample);
         for line in facts.lines() {
             let Disposition::Hold(hold) = outputs.plan.lines[line] else { continue };
             let test = snapshot.backlog.lines[line].test;
-            let closes = match walk.clock(line, &walk.containers()[0]) {
+            let closes = match walk.clock(line, walk.tube()) {
                 Clock::Until(closes) | Clock::Lost(closes, _) => closes,
                 Clock::Unknown(_) => Instant::FAR,
             };

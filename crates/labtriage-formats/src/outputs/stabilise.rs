@@ -9,7 +9,7 @@ use super::cells::{LocalTimes, Sheet};
 use super::codes::Codes;
 use super::folder::{OutputError, OutputFolder};
 use super::transfers::CONTAINERS;
-use super::way::Walk;
+use super::way::moments;
 
 const HEADER: [&str; 8] = ["site", "start", "end", "what", "accession", "container", "specimen", "reason"];
 
@@ -29,13 +29,12 @@ struct Entry {
 pub(super) fn write(folder: &OutputFolder, outputs: &Outputs<'_>) -> Result<(), OutputError> {
     let snapshot = outputs.snapshot;
     let mut entries = Vec::new();
-    let mut walk = Walk::new(snapshot, outputs.plan);
     for sample in snapshot.backlog.samples.indices() {
         let handled = |step: &Step| !matches!(step, Step::Send(_) | Step::BookIn(_));
         if !outputs.plan.steps_of(sample).iter().any(handled) {
             continue;
         }
-        walk.walk(sample, |moment| {
+        moments(snapshot, outputs.plan, sample, |moment| {
             if let Some((what, slot)) = handling(moment.step) {
                 let start = slot.map_or(moment.from, |slot| snapshot.grid.start(slot));
                 entries.push(Entry { site: moment.site, start, what, sample, container: moment.container, slot });

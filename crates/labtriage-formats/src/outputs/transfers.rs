@@ -9,7 +9,7 @@ use super::Outputs;
 use super::cells::{LocalTimes, Sheet};
 use super::codes::Codes;
 use super::folder::{OutputError, OutputFolder};
-use super::way::Walk;
+use super::way::moments;
 
 const HEADER: [&str; 9] =
     ["departs", "courier", "from", "to", "accession", "container", "specimen", "condition", "arrives"];
@@ -21,12 +21,11 @@ pub(super) const CONTAINERS: [&str; 2] = ["tube", "aliquot"];
 pub(super) fn write(folder: &OutputFolder, outputs: &Outputs<'_>) -> Result<(), OutputError> {
     let snapshot = outputs.snapshot;
     let mut sent: Vec<(Instant, DepartureIx, SampleIx, usize, State)> = Vec::new();
-    let mut walk = Walk::new(snapshot, outputs.plan);
     for sample in snapshot.backlog.samples.indices() {
         if !outputs.plan.steps_of(sample).iter().any(|step| matches!(step, Step::Send(_))) {
             continue;
         }
-        walk.walk(sample, |moment| {
+        moments(snapshot, outputs.plan, sample, |moment| {
             if let Step::Send(departure) = moment.step {
                 sent.push((snapshot.departures[departure].leaves, departure, sample, moment.container, moment.state));
             }

@@ -1,56 +1,14 @@
 //! Where is a container, and how is it kept, at every step of its plan? One walk for every list.
 
 use labtriage_core::catalogue::{Handling, State};
-use labtriage_core::plan::{Disposition, Plan, Run, Step};
+use labtriage_core::plan::{Plan, Run, Step};
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::table::{DepartureIx, LineIx, SampleIx, SiteIx};
 use labtriage_core::time::Instant;
-use labtriage_core::viability::{Clock, Stay};
+use labtriage_core::trace::{Trace, Way, places};
+use labtriage_core::viability::Clock;
 
-/// A container at the end of its way.
-#[derive(Default)]
-pub(super) struct Container {
-    /// Where it ends.
-    pub(super) site: Option<SiteIx>,
-    /// The last courier that brought it there.
-    pub(super) came_by: Option<DepartureIx>,
-    /// How it is kept, planned steps included; the last stay is open-ended.
-    pub(super) stays: Vec<Stay>,
-    moves: Vec<(Instant, DepartureIx)>,
-    changed: bool,
-}
-
-impl Container {
-    /// The state it is in at the end.
-    pub(super) fn state(&self) -> State {
-        self.stays.last().map_or(State::PrimaryAmbient, |stay| stay.state)
-    }
-
-    fn turn(&mut self, state: State, at: Instant) {
-        if let Some(last) = self.stays.last_mut() {
-            last.until = at;
-        }
-        self.stays.push(Stay { from: at, until: Instant::FAR, state });
-        self.changed = true;
-    }
-
-    /// Takes this container back to how it stood at a moment.
-    fn copy_at(&self, moment: Instant, start: SiteIx, snapshot: &Snapshot, into: &mut Self) {
-        into.stays.clear();
-        into.stays.extend(self.stays.iter().filter(|stay| stay.from < moment || stay.from <= snapshot.now));
-        if let Some(last) = into.stays.last_mut() {
-            last.until = Instant::FAR;
-        }
-        into.changed = self.changed;
-        into.moves.clear();
-        into.moves.extend(self.moves.iter().filter(|(leaves, _)| *leaves < moment));
-        into.came_by = into.moves.last().map(|&(_, departure)| departure);
-        let to = |departure| snapshot.network.couriers[snapshot.departures[departure].courier].to;
-        into.site = Some(into.came_by.map_or(start, to));
-    }
-}
-
-/// One step of a container, with where and when it is done.
+/// One step of a container, with where it is done.
 pub(super) struct Moment {
     /// The step.
     pub(super) step: Step,
@@ -64,85 +22,82 @@ pub(super) struct Moment {
     pub(super) from: Instant,
 }
 
-/// Walks samples one after the other, reusing its memory.
+/// Tells each step of a sample, in order.
+pub(super) fn moments(snapshot: &Snapshot, plan: &Plan, sample: SampleIx, mut tell: impl FnMut(&Moment)) {
+    let specimen = snapshot.backlog.samples[sample].specimen;
+    let protocol = &snapshot.catalogue.protocols[snapshot.catalogue.specimens[specimen].protocol];
+    let (mut state, mut from, mut container) = (snapshot.backlog.state(sample), snapshot.now, 0);
+    for (step, site) in places(snapshot, sample, plan.steps_of(sample)) {
+        tell(&Moment { step, container, site, state, from });
+        match step {
+            Step::Spin(slot) | Step::Freeze(slot) | Step::Thaw(slot) | Step::BookIn(slot) | Step::Aliquot(slot) => {
+                from = snapshot.grid.end(slot);
+            }
+            Step::Refrigerate => {}
+            Step::Send(departure) => from = snapshot.departures[departure].arrives,
+        }
+        container |= usize::from(matches!(step, Step::Aliquot(_)));
+        let change = handling(step).and_then(|handling| protocol.step(handling, state));
+        state = change.map_or(state, |change| change.to);
+    }
+}
+
+fn handling(step: Step) -> Option<Handling> {
+    match step {
+        Step::Spin(_) => Some(Handling::Spin),
+        Step::Refrigerate => Some(Handling::Refrigerate),
+        Step::Freeze(_) => Some(Handling::Freeze),
+        Step::Thaw(_) => Some(Handling::Thaw),
+        Step::Send(_) | Step::BookIn(_) | Step::Aliquot(_) => None,
+    }
+}
+
+/// Walks samples one after the other, reusing its memory, and says how their containers end.
 pub(super) struct Walk<'a> {
     snapshot: &'a Snapshot,
-    plan: &'a Plan,
-    containers: [Container; 2],
-    count: usize,
+    steps: &'a [Step],
+    trace: Trace,
+    changed: bool,
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(snapshot: &'a Snapshot, plan: &'a Plan) -> Self {
-        Self { snapshot, plan, containers: Default::default(), count: 0 }
+    pub(super) fn new(snapshot: &'a Snapshot) -> Self {
+        Self { snapshot, steps: &[], trace: Trace::default(), changed: false }
     }
 
-    /// Walks a sample's steps, telling each; the containers then stand as they end.
-    pub(super) fn walk(&mut self, sample: SampleIx, mut tell: impl FnMut(&Moment)) {
-        let (snapshot, start) = (self.snapshot, self.snapshot.backlog.samples[sample].site);
-        let [main, _] = &mut self.containers;
-        snapshot.stays(sample, &mut main.stays);
-        (main.site, main.came_by, main.changed) = (Some(start), None, false);
-        main.moves.clear();
-        self.count = 1;
-        let specimen = snapshot.backlog.samples[sample].specimen;
-        let protocol = &snapshot.catalogue.protocols[snapshot.catalogue.specimens[specimen].protocol];
-        let mut done = snapshot.now;
-        for &step in self.plan.steps_of(sample) {
-            if let (Step::Aliquot(slot), 1) = (step, self.count) {
-                let [main, second] = &mut self.containers;
-                main.copy_at(snapshot.grid.end(slot), start, snapshot, second);
-                self.count = 2;
-            }
-            let container = &mut self.containers[self.count - 1];
-            let site = container.site.unwrap_or(start);
-            tell(&Moment { step, container: self.count - 1, site, state: container.state(), from: done });
-            let handling = match step {
-                Step::Spin(_) => Some(Handling::Spin),
-                Step::Refrigerate => Some(Handling::Refrigerate),
-                Step::Freeze(_) => Some(Handling::Freeze),
-                Step::Thaw(_) => Some(Handling::Thaw),
-                Step::Send(_) | Step::BookIn(_) | Step::Aliquot(_) => None,
-            };
-            match step {
-                Step::Spin(slot) | Step::Freeze(slot) | Step::Thaw(slot) | Step::BookIn(slot) | Step::Aliquot(slot) => {
-                    done = snapshot.grid.end(slot);
-                }
-                Step::Refrigerate => {}
-                Step::Send(departure) => {
-                    let facts = &snapshot.departures[departure];
-                    container.moves.push((facts.leaves, departure));
-                    container.came_by = Some(departure);
-                    container.site = Some(snapshot.network.couriers[facts.courier].to);
-                    done = facts.arrives;
-                }
-            }
-            let change = handling.and_then(|handling| protocol.step(handling, container.state()));
-            if let Some(change) = change {
-                container.turn(change.to, done);
-            }
+    /// Walks a sample's steps. The audit has passed the plan, so every step is possible.
+    pub(super) fn walk(&mut self, plan: &'a Plan, sample: SampleIx) {
+        self.steps = plan.steps_of(sample);
+        self.changed = self.steps.iter().any(|step| handling(*step).is_some());
+        let replayed = self.trace.replay(self.snapshot, sample, self.steps);
+        debug_assert!(replayed.is_ok(), "the audit lets no impossible step pass");
+    }
+
+    /// The tube itself.
+    pub(super) fn tube(&self) -> &Way {
+        self.trace.main()
+    }
+
+    /// The container that a run is done from, with the courier it came by: the one that ends where
+    /// the analyser stands, the tube itself first.
+    pub(super) fn container_for(&self, run: Run) -> (&Way, Option<DepartureIx>) {
+        let site = run.analyser.map(|analyser| self.snapshot.network.analysers[analyser].site);
+        let split = self.steps.iter().position(|step| matches!(step, Step::Aliquot(_)));
+        let of_tube = &self.steps[..split.unwrap_or(self.steps.len())];
+        let last = |steps: &[Step]| {
+            steps.iter().rev().find_map(|step| match *step {
+                Step::Send(departure) => Some(departure),
+                _ => None,
+            })
+        };
+        match self.trace.second() {
+            Some(second) if site == Some(second.site) && site != Some(self.tube().site) => (second, last(self.steps)),
+            _ => (self.tube(), last(of_tube)),
         }
     }
 
-    /// The containers of the sample walked last: the tube, and its aliquot if it has one.
-    pub(super) fn containers(&self) -> &[Container] {
-        &self.containers[..self.count]
-    }
-
-    /// The container that a run is done from: the one that ends where the analyser stands, the tube first.
-    pub(super) fn container_for(&self, run: Run) -> &Container {
-        let site = run.analyser.map(|analyser| self.snapshot.network.analysers[analyser].site);
-        let fits = |container: &&Container| site.is_some() && container.site == site;
-        self.containers().iter().find(fits).unwrap_or(&self.containers[0])
-    }
-
     /// Until when a line may be run from a container.
-    pub(super) fn clock(&self, line: LineIx, container: &Container) -> Clock {
-        if container.changed { self.snapshot.clock_in(line, &container.stays) } else { self.snapshot.clocks[line] }
-    }
-
-    /// What is decided about a line.
-    pub(super) fn decision(&self, line: LineIx) -> Disposition {
-        self.plan.lines[line]
+    pub(super) fn clock(&self, line: LineIx, container: &Way) -> Clock {
+        if self.changed { self.snapshot.clock_in(line, &container.stays) } else { self.snapshot.clocks[line] }
     }
 }

@@ -82,16 +82,16 @@ pub(super) fn write(folder: &OutputFolder, outputs: &Outputs<'_>) -> Result<(), 
 fn entries(outputs: &Outputs<'_>) -> Vec<Vec<Entry>> {
     let snapshot = outputs.snapshot;
     let mut by_site: Vec<Vec<Entry>> = vec![Vec::new(); snapshot.network.sites.len()];
-    let mut walk = Walk::new(snapshot, outputs.plan);
+    let mut walk = Walk::new(snapshot);
     for (sample, facts) in snapshot.backlog.samples.enumerate() {
         let runs = |line: &LineIx| matches!(outputs.plan.lines[*line], Disposition::Run(_));
         if !facts.lines().any(|line| runs(&line)) {
             continue;
         }
-        walk.walk(sample, |_| {});
+        walk.walk(outputs.plan, sample);
         for line in facts.lines() {
-            let Disposition::Run(run) = walk.decision(line) else { continue };
-            let container = walk.container_for(run);
+            let Disposition::Run(run) = outputs.plan.lines[line] else { continue };
+            let (container, came_by) = walk.container_for(run);
             let closes = match walk.clock(line, container) {
                 Clock::Until(closes) | Clock::Lost(closes, _) => closes,
                 Clock::Unknown(_) => Instant::FAR,
@@ -102,9 +102,9 @@ fn entries(outputs: &Outputs<'_>) -> Vec<Vec<Entry>> {
                 band: snapshot.bands[line],
                 line,
                 reported: run.reported,
-                came_by: run.analyser.and(container.came_by),
+                came_by: run.analyser.and(came_by),
                 closes,
-                state: container.state(),
+                state: container.state,
             });
         }
     }

@@ -131,7 +131,7 @@ impl<'a, W: Write> Writer<'a, W> {
             push_quoted(&mut self.buffer, &about.reason);
             self.text("}");
         }
-        self.text("]");
+        self.text("\n]");
     }
 
     fn visits(&mut self) -> io::Result<()> {
@@ -146,7 +146,7 @@ impl<'a, W: Write> Writer<'a, W> {
             write!(self.buffer, ",\"day\":\"{}\"}}", visit.day)?;
             self.spill()?;
         }
-        self.text("]");
+        self.text("\n]");
         Ok(())
     }
 

@@ -1,15 +1,18 @@
-//! The shipped configuration as a world, and a backlog read without any reader of extracts.
+//! The shipped configuration as a world, and backlogs as files and as read from them.
 
 use chrono::NaiveDateTime;
-use labtriage_core::backlog::{Backlog, BacklogBuilder, HistoryStep, Pseudonym, SampleRow};
-use labtriage_core::catalogue::{Catalogue, Condition, Phase, State};
-use labtriage_core::flags::FlagSet;
+use labtriage_core::backlog::Backlog;
+use labtriage_core::catalogue::Catalogue;
+use labtriage_core::finding::Code;
 use labtriage_core::network::Network;
+use labtriage_core::overrides::Override;
 use labtriage_core::policy::Policy;
-use labtriage_core::table::TestIx;
-use labtriage_core::time::{Instant, LocalInstant, Minutes, Zone};
+use labtriage_core::snapshot::{Inputs, Snapshot};
+use labtriage_core::time::{Instant, LocalInstant, Zone};
 use labtriage_formats::config::defaults;
-use labtriage_simulator::{ExtractRow, Generated, Request, Scenario, World, generate};
+use labtriage_formats::extract::{Context, Extract, read_extract};
+use labtriage_formats::import::Import;
+use labtriage_simulator::{COLUMNS, ExtractRow, Generated, Request, Scenario, World, generate};
 
 /// The shipped configuration.
 pub(crate) struct Shipped {
@@ -20,7 +23,7 @@ pub(crate) struct Shipped {
 
 impl Shipped {
     pub(crate) fn load() -> Self {
-        Self::read(defaults::load(None, None).unwrap())
+        Self::read(&defaults::load(None, None).unwrap())
     }
 
     /// With the disruptions and the capacity of a scenario.
@@ -30,10 +33,10 @@ impl Shipped {
         assert!(text.contains("\ncapacity_percent = 100 "));
         let percent = format!("\ncapacity_percent = {} ", generated.capacity_percent);
         *text = text.replacen("\ncapacity_percent = 100 ", &percent, 1) + "\n" + &generated.disruptions;
-        Self::read(configuration)
+        Self::read(&configuration)
     }
 
-    fn read(configuration: defaults::Configuration) -> Self {
+    fn read(configuration: &defaults::Configuration) -> Self {
         let (catalogue, network, policy) = configuration.read().unwrap();
         Self { catalogue, network, policy }
     }
@@ -41,6 +44,39 @@ impl Shipped {
     pub(crate) fn world(&self) -> World<'_> {
         World { catalogue: &self.catalogue, network: &self.network, policy: &self.policy }
     }
+
+    /// What the reader of extracts makes of a file.
+    pub(crate) fn extract(&self, file: &[u8], generated: &Generated) -> Extract {
+        let import = Import::default();
+        let Self { catalogue, network, policy } = self;
+        let now = instant(&generated.now_local);
+        let context = Context { import: &import, catalogue, network, policy, now, progress: None };
+        read_extract(file, "backlog.csv", &context).unwrap()
+    }
+
+    /// A tame backlog; every row of it must be valid.
+    pub(crate) fn backlog(&self, wanted: Request) -> (Backlog, Generated) {
+        let (file, generated) = csv(self, wanted);
+        let extract = self.extract(&file, &generated);
+        assert_eq!(extract.quarantine.first(), None);
+        let others: Vec<_> = extract.warnings.iter().filter(|(code, _)| *code != Code::TimeAssumed).collect();
+        assert!(others.is_empty(), "{others:?}");
+        assert_eq!(extract.backlog.samples.len(), wanted.samples as usize);
+        (extract.backlog, generated)
+    }
+}
+
+/// The snapshot of a tame backlog under the disruptions of its scenario.
+pub(crate) fn snapshot(
+    wanted: Request,
+    overrides: impl Fn(&Shipped, &Generated) -> Vec<Override>,
+) -> (Snapshot, Generated) {
+    let (backlog, generated) = Shipped::load().backlog(wanted);
+    let disrupted = Shipped::disrupted(&generated);
+    let (now, overrides) = (instant(&generated.now_local), overrides(&disrupted, &generated));
+    let Shipped { catalogue, network, policy } = disrupted;
+    let inputs = Inputs { now, catalogue, network, policy, backlog, overrides, results: Vec::new() };
+    (Snapshot::new(inputs).unwrap().0, generated)
 }
 
 pub(crate) fn request(scenario: Scenario, samples: u32, seed: u64) -> Request {
@@ -57,6 +93,23 @@ pub(crate) fn rows(shipped: &Shipped, wanted: Request) -> (Vec<[String; 17]>, Ge
     (rows, generated)
 }
 
+/// A CSV file of a backlog, as a program would write it.
+pub(crate) fn csv(shipped: &Shipped, wanted: Request) -> (Vec<u8>, Generated) {
+    let mut file = COLUMNS.join(",").into_bytes();
+    file.push(b'\n');
+    let generated = generate(shipped.world(), wanted, &mut |row: &ExtractRow| {
+        if let Some(line) = row.raw() {
+            file.extend_from_slice(line);
+            file.push(b'\n');
+        } else {
+            let mut writer = csv::Writer::from_writer(&mut file);
+            writer.write_record(row.fields()).unwrap();
+            writer.flush().unwrap();
+        }
+    });
+    (file, generated)
+}
+
 /// An instant of a local reading that must be there and occur once.
 pub(crate) fn instant(text: &str) -> Instant {
     let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M").unwrap();
@@ -64,111 +117,4 @@ pub(crate) fn instant(text: &str) -> Instant {
         LocalInstant::Unique(instant) => instant,
         other => panic!("{text} is {other:?}"),
     }
-}
-
-fn optional(text: &str) -> Option<Instant> {
-    (!text.is_empty()).then(|| instant(text))
-}
-
-/// What a row says, every code looked up; panics on anything that is not valid.
-pub(crate) struct Parsed<'a> {
-    pub(crate) sample: SampleRow<'a>,
-    pub(crate) ward: bool,
-}
-
-/// Looks up every code of a row and checks what one row can show.
-pub(crate) fn parse<'a>(
-    shipped: &Shipped,
-    fields: &'a [String; 17],
-    now: Instant,
-    history: &'a mut Vec<HistoryStep>,
-    tests: &'a mut Vec<(TestIx, bool)>,
-) -> Parsed<'a> {
-    let [
-        accession,
-        request,
-        patient,
-        requester,
-        band,
-        flags,
-        requested,
-        collected,
-        received,
-        separated,
-        specimen,
-        site,
-        condition,
-        given,
-        volume,
-        asked,
-        sample_flags,
-    ] = fields;
-    let Shipped { catalogue, network, policy } = shipped;
-    let specimen = catalogue.specimen(specimen).unwrap();
-    let requester = network.requester(requester).unwrap();
-    let flag = |name: &str| policy.flags.find(name).unwrap();
-    let flags = flags.split(';').filter(|name| !name.is_empty()).map(flag).fold(FlagSet::EMPTY, FlagSet::with);
-    assert!(given.is_empty() && (sample_flags.is_empty() || sample_flags == "irreplaceable"));
-    tests.clear();
-    for code in asked.split(';') {
-        let held = code.ends_with('*');
-        let test = catalogue.test(code.trim_end_matches('*')).unwrap();
-        assert!(catalogue.tests[test].specimens.contains(&specimen), "{code}");
-        assert!(!tests.iter().any(|(other, _)| *other == test), "{asked}");
-        tests.push((test, held));
-    }
-    let (collected, received, separated) = (optional(collected), instant(received), optional(separated));
-    let requested = instant(requested);
-    assert!(requested < received && received < now);
-    assert!(collected.is_none_or(|collected| requested < collected && collected < received));
-    assert!(separated.is_none_or(|separated| received < separated && separated < now));
-    let known = collected.unwrap_or(received.minus(Minutes::from_hours(8)));
-    let condition = Condition::ALL.into_iter().find(|known| known.text() == condition).unwrap();
-    history.clear();
-    history.push(HistoryStep { from: known, state: State::PrimaryAmbient });
-    let phase = if separated.is_some() { Phase::Separated } else { Phase::Primary };
-    if separated.is_some() || condition != Condition::Ambient {
-        history.push(HistoryStep { from: separated.unwrap_or(received), state: State::of(phase, condition) });
-    }
-    let protocol = &catalogue.protocols[catalogue.specimens[specimen].protocol];
-    let can = |state: State| state == State::PrimaryAmbient || protocol.steps().iter().any(|step| step.to == state);
-    // Serum may come into the refrigerator unspun, which no protocol plans.
-    assert!(history.iter().all(|step| can(step.state) || step.state == State::PrimaryRefrigerated));
-    let volume = if volume.is_empty() { 0 } else { volume.parse().unwrap() };
-    let sample = SampleRow {
-        line: 0,
-        accession,
-        request,
-        patient: Pseudonym::new(patient),
-        requester,
-        band: (!band.is_empty()).then(|| policy.band(band).unwrap()),
-        flags,
-        requested,
-        collected: known,
-        collected_unknown: collected.is_none(),
-        received: Some(received),
-        specimen,
-        site: network.site(site).unwrap(),
-        history,
-        volume: labtriage_core::units::Microlitres::new(volume),
-        irreplaceable: sample_flags == "irreplaceable",
-        tests,
-    };
-    let ward = network.requesters[requester].kind == labtriage_core::network::RequesterKind::Ward;
-    Parsed { sample, ward }
-}
-
-/// The backlog of tame rows; nothing in it may contradict.
-pub(crate) fn backlog(shipped: &Shipped, rows: &[[String; 17]], now: Instant) -> Backlog {
-    let mut builder = BacklogBuilder::default();
-    let (mut history, mut tests) = (Vec::new(), Vec::new());
-    for (line, fields) in (2..).zip(rows) {
-        let mut sample = parse(shipped, fields, now, &mut history, &mut tests).sample;
-        sample.line = line;
-        builder.push(&sample);
-    }
-    let finished = builder.finish();
-    assert!(finished.rejected.is_empty(), "{:?}", finished.rejected.first());
-    assert!(finished.remarks.is_empty(), "{:?}", finished.remarks.first());
-    finished.backlog
 }

@@ -1,0 +1,6 @@
+//! What does each command do?
+
+pub(crate) mod check;
+pub(crate) mod explain;
+pub(crate) mod generate;
+pub(crate) mod plan;

@@ -1,0 +1,114 @@
+//! `labtriage check`: are the inputs sound, is a plan lawful?
+
+use std::fs::File;
+use std::path::Path;
+
+use labtriage_core::audit::audit;
+use labtriage_core::cost::cost;
+use labtriage_core::finding::{Code, Finding};
+use labtriage_core::plan::Plan;
+use labtriage_formats::plan_json::{self, Header, read_plan};
+use serde_json::json;
+
+use crate::args::{CheckArguments, OutputArguments};
+use crate::failure::Failure;
+use crate::inputs::{Night, Now, Sources};
+use crate::terminal::{self, Bar, Timings};
+
+/// Checks inputs or a plan; returns the exit code.
+pub(crate) fn check(arguments: &CheckArguments) -> Result<u8, Failure> {
+    match (&arguments.plan, &arguments.input) {
+        (Some(plan), _) => check_plan(plan, &arguments.output),
+        (None, Some(input)) => check_inputs(input, arguments),
+        (None, None) => Err(Failure::Bug("neither a folder nor a plan was given".to_owned())),
+    }
+}
+
+fn check_inputs(input: &Path, arguments: &CheckArguments) -> Result<u8, Failure> {
+    let bar = Bar::new(arguments.output.quiet);
+    let sources = Sources::find(input, arguments.config.as_deref())?;
+    let now = Now::Typed(arguments.now.as_deref());
+    let night = sources.read(&now, arguments.max_quarantine, &bar, &mut Timings::start())?;
+    bar.clear();
+    if arguments.output.quiet {
+        return Ok(0);
+    }
+    terminal::findings(&night.warnings);
+    for entry in night.quarantine.iter().take(20) {
+        terminal::words(&format!("{}:{}: {} (set aside)", entry.file, entry.line, entry.message));
+    }
+    let backlog = &night.snapshot.backlog;
+    let (samples, lines, requests, patients) =
+        (backlog.samples.len(), backlog.lines.len(), backlog.requests.len(), backlog.patients.len());
+    let (rows, aside) = (night.rows_read, night.quarantine.len());
+    if arguments.output.json {
+        let facts = json!({ "rows": rows, "quarantined": aside, "samples": samples, "lines": lines, "requests": requests,
+            "patients": patients, "warnings": night.warnings.len() });
+        terminal::data(&format!("{facts}\n"));
+    } else {
+        terminal::data(&format!(
+            "inputs are sound: {rows} rows, {aside} set aside\n{samples} samples, {lines} test lines, {requests} requests, {patients} patients\n"
+        ));
+    }
+    Ok(0)
+}
+
+/// A plan folder with what it was made from.
+pub(crate) struct Opened {
+    pub(crate) header: Header,
+    pub(crate) night: Night,
+    pub(crate) plan: Plan,
+}
+
+/// Opens a plan and its inputs, refusing what has changed since.
+pub(crate) fn open(out: &Path) -> Result<Opened, Failure> {
+    let path = out.join(plan_json::FILE);
+    let file = File::open(&path).map_err(|error| {
+        let finding = Finding::new(Code::FileUnreadable, format!("cannot read this plan: {}", error.kind()));
+        finding.at(&path.display().to_string(), 0, 0).hint("name the folder that `labtriage plan` wrote")
+    })?;
+    let (header, raw) = read_plan(file)?;
+    let sources = Sources::of_plan(out, &header)?;
+    let bar = Bar::new(true);
+    // The plan was made with its quarantine; checking it again is not a reason to refuse.
+    let night = sources.read(&Now::Known(header.now), 100.0, &bar, &mut Timings::start())?;
+    let changed = night.changed_since(&header);
+    if !changed.is_empty() {
+        return Err(changed.into());
+    }
+    let plan = raw.resolve(&night.snapshot)?;
+    Ok(Opened { header, night, plan })
+}
+
+fn check_plan(out: &Path, output: &OutputArguments) -> Result<u8, Failure> {
+    let Opened { header, night, plan } = open(out)?;
+    let broken = audit(&night.snapshot, &plan);
+    if !broken.is_empty() {
+        return Err(Failure::Unlawful(broken));
+    }
+    let recomputed = cost(&night.snapshot, &plan);
+    if recomputed != header.document.cost {
+        let message = format!(
+            "the plan states a cost of {}, its decisions cost {}",
+            header.document.cost.total(),
+            recomputed.total()
+        );
+        return Err(Finding::new(Code::PlanMismatch, message).at(plan_json::FILE, 0, 0).into());
+    }
+    if output.quiet {
+        return Ok(0);
+    }
+    let (samples, lines) = (plan.samples.len(), plan.lines.len());
+    if output.json {
+        let total = recomputed.total().thousandths();
+        let facts = json!({ "lawful": true, "samples": samples, "lines": lines, "rule": plan.rule.text(), "cost_thousandths": total });
+        terminal::data(&format!("{facts}\n"));
+    } else {
+        terminal::data(&format!(
+            "the plan is lawful: {lines} lines of {samples} samples, rule {}, cost {} weighted days as stated\n",
+            plan.rule.text(),
+            recomputed.total()
+        ));
+    }
+    Ok(0)
+}

@@ -1,0 +1,132 @@
+//! `labtriage plan`: the main job, from files to files.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use labtriage_core::audit::audit;
+use labtriage_core::cost::cost;
+use labtriage_core::plan::{CostSplit, Plan, Rule};
+use labtriage_core::snapshot::Snapshot;
+use labtriage_core::summary::Summary;
+use labtriage_formats::outputs::{Extras, OutputFolder, Outputs, summary_json, summary_text, write_outputs};
+use labtriage_formats::plan_json::{Document, Stopped};
+
+use crate::args::PlanArguments;
+use crate::failure::{Failure, ONLY_FLOOR, STRICT_NOT_MET};
+use crate::inputs::{Night, Now, Sources};
+use crate::terminal::{self, Bar, Timings};
+
+/// Plans a backlog; returns the exit code.
+pub(crate) fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
+    let mut timings = Timings::start();
+    let bar = Bar::new(arguments.output.quiet);
+    let sources = Sources::find(&arguments.input.input, arguments.input.config.as_deref())?;
+    let out = arguments.out.clone().unwrap_or_else(|| default_out(&arguments.input.input));
+    // Refused before an hour of planning, not after.
+    let folder = OutputFolder::create(&out)?;
+    let now = Now::Typed(arguments.input.now.as_deref());
+    let night = sources.read(&now, arguments.input.max_quarantine, &bar, &mut timings)?;
+    let made = make(&night.snapshot, arguments.rule.rule(), &bar, &mut timings)?;
+    let summary = Summary::of(&night.snapshot, &made.plan, made.cost, Some(made.fifo));
+    let extras = Extras { rule: made.plan.rule, quarantined: night.quarantine.len() as u64 };
+    let words = summary_text(&summary, &night.snapshot, extras);
+    let document = document(&night, &made, &out, arguments);
+    bar.phase("writing", 1);
+    let outputs = Outputs {
+        snapshot: &night.snapshot,
+        plan: &made.plan,
+        document: &document,
+        summary: &words,
+        quarantine: &night.quarantine,
+    };
+    write_outputs(&folder, &outputs)?;
+    folder.finish()?;
+    bar.clear();
+    timings.phase("write");
+    show(arguments, &night, &summary, &words, extras, &out)?;
+    if arguments.timings {
+        timings.print();
+    }
+    Ok(match (made.only_floor, summary.all_bands().not_met) {
+        (true, _) => ONLY_FLOOR,
+        (false, 0) => 0,
+        (false, _) => STRICT_NOT_MET,
+    })
+}
+
+/// A plan that the audit has passed, with the floor's cost.
+struct Made {
+    plan: Plan,
+    cost: CostSplit,
+    fifo: CostSplit,
+    only_floor: bool,
+}
+
+/// Makes the plan of a rule and of the floor side by side, and lets no unlawful plan out.
+fn make(snapshot: &Snapshot, rule: Rule, bar: &Bar, timings: &mut Timings) -> Result<Made, Failure> {
+    bar.phase("planning", snapshot.backlog.lines.len() as u64);
+    let progress = |done: usize, _total: usize| bar.at(done as u64);
+    let floor = || (rule != Rule::Fifo).then(|| labtriage_optimizer::plan(snapshot, Rule::Fifo, &|_, _| {}));
+    let (plan, floor) = rayon::join(|| labtriage_optimizer::plan(snapshot, rule, &progress), floor);
+    timings.phase("plan");
+    bar.phase("auditing", 1);
+    let (broken, (own, fifo)) = rayon::join(
+        || audit(snapshot, &plan),
+        || (cost(snapshot, &plan), floor.as_ref().map(|floor| cost(snapshot, floor))),
+    );
+    timings.phase("audit");
+    let fifo = fifo.unwrap_or(own);
+    if broken.is_empty() {
+        return Ok(Made { plan, cost: own, fifo, only_floor: false });
+    }
+    match floor {
+        Some(floor) if audit(snapshot, &floor).is_empty() => {
+            terminal::words("the plan of the rule broke a law and was dropped; this is a bug, please report it:");
+            terminal::violations(&broken);
+            Ok(Made { plan: floor, cost: fifo, fifo, only_floor: true })
+        }
+        _ => Err(Failure::OurPlanIsUnlawful(broken)),
+    }
+}
+
+fn document(night: &Night, made: &Made, out: &Path, arguments: &PlanArguments) -> Document {
+    let options = BTreeMap::from([
+        ("rule".to_owned(), arguments.rule.rule().text().to_owned()),
+        ("max-quarantine".to_owned(), arguments.input.max_quarantine.to_string()),
+    ]);
+    Document {
+        program: concat!("labtriage ", env!("CARGO_PKG_VERSION")).to_owned(),
+        options,
+        inputs: night.inputs_for(out),
+        cost: made.cost,
+        fifo: Some(made.fifo.total()),
+        own: made.cost.total(),
+        bound: None,
+        stopped: Stopped { why: "complete".to_owned(), holds: format!("greedy plan ({})", made.plan.rule.text()) },
+        quarantined: night.quarantine.len() as u64,
+    }
+}
+
+fn show(arguments: &PlanArguments, night: &Night, summary: &Summary, words: &str, extras: Extras, out: &Path) -> Result<(), Failure> {
+    if arguments.output.quiet {
+        return Ok(());
+    }
+    terminal::findings(&night.warnings);
+    if arguments.output.json {
+        let json = summary_json(summary, &night.snapshot, extras).map_err(|error| Failure::Bug(error.to_string()))?;
+        terminal::data(&format!("{json}\n"));
+    } else {
+        terminal::data(words);
+    }
+    terminal::words(&format!("the plan is in {}", out.display()));
+    Ok(())
+}
+
+/// `plan` inside a folder, `<name>-plan` beside a CSV.
+fn default_out(input: &Path) -> PathBuf {
+    if input.is_dir() {
+        return input.join("plan");
+    }
+    let stem = input.file_stem().map_or_else(|| "backlog".into(), |stem| stem.to_string_lossy().into_owned());
+    input.with_file_name(format!("{stem}-plan"))
+}

@@ -1,0 +1,296 @@
+//! Which files is a night made of, and what do they hold? From paths to a snapshot.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use labtriage_core::finding::{Code, Finding};
+use labtriage_core::snapshot::{Inputs, Snapshot};
+use labtriage_core::time::{Instant, LocalInstant, Zone};
+use labtriage_formats::config::defaults::{self, Configuration, SourcedFile};
+use labtriage_formats::config::{overrides, quantity};
+use labtriage_formats::extract::{Context, QuarantinedRow, check_quarantine, read_extract};
+use labtriage_formats::import::Import;
+use labtriage_formats::outputs::QuarantineEntry;
+use labtriage_formats::plan_json::{Header, Input};
+use labtriage_formats::results::read_results;
+use labtriage_formats::scenario;
+
+use crate::failure::Failure;
+use crate::terminal::{Bar, Timings};
+
+/// How a built-in configuration file is named in a plan.
+const EMBEDDED: &str = "embedded";
+
+/// The files of a run.
+pub(crate) struct Sources {
+    backlog: PathBuf,
+    results: Option<PathBuf>,
+    overrides: Option<SourcedFile>,
+    scenario: Option<SourcedFile>,
+    configuration: Configuration,
+}
+
+/// What the files hold.
+pub(crate) struct Night {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) quarantine: Vec<QuarantineEntry>,
+    /// Warnings to show: of the rows, by code with their number, then of everything else.
+    pub(crate) warnings: Vec<Finding>,
+    pub(crate) rows_read: u64,
+    inputs: Vec<(&'static str, Option<PathBuf>, String)>,
+}
+
+/// The moment of planning.
+pub(crate) enum Now<'a> {
+    /// As typed; else the scenario's; else the clock's.
+    Typed(Option<&'a str>),
+    /// As a plan says.
+    Known(Instant),
+}
+
+fn unreadable(path: &Path, why: &str) -> Finding {
+    Finding::new(Code::FileUnreadable, why).at(&path.display().to_string(), 0, 0)
+}
+
+impl Sources {
+    /// The files of a scenario folder, or a backlog with the configuration beside the defaults.
+    pub(crate) fn find(input: &Path, config: Option<&Path>) -> Result<Self, Failure> {
+        if input.is_dir() {
+            let backlog = input.join("backlog.csv");
+            if !backlog.is_file() {
+                let finding = unreadable(&backlog, "there is no backlog here");
+                return Err(finding.hint("a scenario folder holds at least a `backlog.csv`").into());
+            }
+            let beside = |name: &str| Some(input.join(name)).filter(|path| path.is_file());
+            let text = |name: &str| beside(name).map(|path| defaults::from_path(&path)).transpose();
+            return Ok(Self {
+                backlog,
+                results: beside("results.csv"),
+                overrides: text("overrides.toml")?,
+                scenario: text(scenario::FILE_NAME)?,
+                configuration: defaults::load(config, Some(input))?,
+            });
+        }
+        if !input.is_file() {
+            return Err(unreadable(input, "no such file or folder").into());
+        }
+        let configuration = defaults::load(config, None)?;
+        Ok(Self { backlog: input.to_owned(), results: None, overrides: None, scenario: None, configuration })
+    }
+
+    /// The files that a plan names, each checked against its digest.
+    pub(crate) fn of_plan(out: &Path, header: &Header) -> Result<Self, Failure> {
+        let mut findings = Vec::new();
+        let input = |role: &str| header.document.inputs.iter().find(|input| input.role == role);
+        let mut text = |role: &str, shipped: Option<&str>| -> Option<SourcedFile> {
+            let named = input(role)?;
+            let read = match (named.path.as_str(), shipped) {
+                (EMBEDDED, Some(shipped)) => Ok(defaults::built_in(&format!("{role}.toml"), shipped)),
+                (path, _) => defaults::from_path(&out.join(path)),
+            };
+            let file = read.map_err(|finding| findings.push(finding)).ok()?;
+            if file.digest != named.sha256 {
+                findings.push(changed(named));
+            }
+            Some(file)
+        };
+        let configuration = [
+            text("catalogue", Some(defaults::CATALOGUE)),
+            text("network", Some(defaults::NETWORK)),
+            text("policy", Some(defaults::POLICY)),
+            text("import", Some(defaults::IMPORT)),
+        ];
+        let overrides = text("overrides", None);
+        if !findings.is_empty() {
+            return Err(findings.into());
+        }
+        let [Some(catalogue), Some(network), Some(policy), Some(import)] = configuration else {
+            return Err(Finding::new(Code::PlanUnreadable, "the plan does not name all its configuration files").into());
+        };
+        let Some(backlog) = input("backlog") else {
+            return Err(Finding::new(Code::PlanUnreadable, "the plan does not name its backlog").into());
+        };
+        Ok(Self {
+            backlog: out.join(&backlog.path),
+            results: input("results").map(|results| out.join(&results.path)),
+            overrides,
+            scenario: None,
+            configuration: Configuration { catalogue, network, policy, import },
+        })
+    }
+
+    /// Reads everything and cross-checks it.
+    pub(crate) fn read(&self, now: &Now<'_>, max_quarantine: f64, bar: &Bar, timings: &mut Timings) -> Result<Night, Failure> {
+        let (catalogue, network, policy) = self.configuration.read()?;
+        let import = Import::read(&self.configuration.import.file.name, &self.configuration.import.file.text)?;
+        let now = self.now(now, network.zone)?;
+        let open = |path: &Path| File::open(path).map_err(|error| unreadable(path, &format!("cannot read this file: {}", error.kind())));
+        let file = open(&self.backlog)?;
+        bar.phase("reading", file.metadata().map_or(0, |facts| facts.len()));
+        let progress = |bytes: u64| bar.at(bytes);
+        let context = Context {
+            import: &import,
+            catalogue: &catalogue,
+            network: &network,
+            policy: &policy,
+            now,
+            progress: Some(&progress),
+        };
+        let name = file_name(&self.backlog);
+        let extract = read_extract(file, &name, &context)?;
+        let mut quarantine = Vec::new();
+        entries(&name, &extract.quarantine, &mut quarantine);
+        if let Some(finding) = check_quarantine(&extract, max_quarantine) {
+            let mut findings = vec![finding.at(&name, 0, 0)];
+            findings.extend(extract.quarantine.iter().take(20).flat_map(|row| row.findings_at(&name).collect::<Vec<_>>()));
+            return Err(findings.into());
+        }
+        let mut warnings = shown(&name, &extract.warnings);
+        let mut inputs = vec![("backlog", Some(self.backlog.clone()), extract.digest.clone())];
+        let mut results = Vec::new();
+        if let Some(path) = &self.results {
+            let name = file_name(path);
+            let read = read_results(open(path)?, &name, &Context { progress: None, ..context })?;
+            entries(&name, &read.quarantine, &mut quarantine);
+            warnings.extend(shown(&name, &read.warnings));
+            inputs.push(("results", Some(path.clone()), read.digest));
+            results = read.rows;
+        }
+        let overrides = match &self.overrides {
+            Some(file) => {
+                inputs.push(("overrides", Some(PathBuf::from(&file.origin)), file.digest.clone()));
+                overrides::overrides(&file.file.text, &file.file.name, &catalogue, &network, &policy)?
+            }
+            None => Vec::new(),
+        };
+        for (role, file) in [
+            ("catalogue", &self.configuration.catalogue),
+            ("network", &self.configuration.network),
+            ("policy", &self.configuration.policy),
+            ("import", &self.configuration.import),
+        ] {
+            let path = (file.origin != defaults::BUILT_IN).then(|| PathBuf::from(&file.origin));
+            inputs.push((role, path, file.digest.clone()));
+        }
+        timings.phase("read");
+        let rows_read = extract.rows_read;
+        let (snapshot, more) =
+            Snapshot::new(Inputs { now, catalogue, network, policy, backlog: extract.backlog, overrides, results })?;
+        warnings.extend(more);
+        timings.phase("snapshot");
+        Ok(Night { snapshot, quarantine, warnings, rows_read, inputs })
+    }
+
+    fn now(&self, now: &Now<'_>, zone: Zone) -> Result<Instant, Failure> {
+        match now {
+            Now::Known(now) => Ok(*now),
+            Now::Typed(Some(typed)) => parse_now(typed, zone),
+            Now::Typed(None) => match &self.scenario {
+                Some(file) => Ok(scenario::read(&file.file, zone)?.now),
+                None => Instant::from_utc(std::time::SystemTime::now().into())
+                    .ok_or_else(|| Failure::Bug("the system clock is out of range".to_owned())),
+            },
+        }
+    }
+}
+
+impl Night {
+    /// What was read, with paths relative to the output folder; refused when it has changed since `header`.
+    pub(crate) fn inputs_for(&self, out: &Path) -> Vec<Input> {
+        let mut inputs: Vec<Input> = self
+            .inputs
+            .iter()
+            .map(|(role, path, sha256)| Input {
+                role: (*role).to_owned(),
+                path: path.as_deref().map_or_else(|| EMBEDDED.to_owned(), |path| relative(path, out)),
+                sha256: sha256.clone(),
+            })
+            .collect();
+        inputs.sort();
+        inputs
+    }
+
+    /// The streamed inputs that have changed since a plan was made from them.
+    pub(crate) fn changed_since(&self, header: &Header) -> Vec<Finding> {
+        let same = |role: &str, digest: &str| header.document.inputs.iter().any(|input| input.role == role && input.sha256 == digest);
+        let streamed = self.inputs.iter().filter(|(role, ..)| matches!(*role, "backlog" | "results"));
+        let named = |role: &str| header.document.inputs.iter().find(|input| input.role == role);
+        streamed.filter(|(role, _, digest)| !same(role, digest)).filter_map(|(role, ..)| named(role).map(changed)).collect()
+    }
+}
+
+fn changed(input: &Input) -> Finding {
+    Finding::new(Code::StalePlanInput, format!("the {} has changed since the plan was made", input.role))
+        .at(&input.path, 0, 0)
+        .hint("plan again, or put the file back as it was")
+}
+
+/// `to` as seen from inside the folder `from`, which need not exist yet.
+fn relative(to: &Path, from: &Path) -> String {
+    let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| whole(path));
+    // The folder itself may be about to be made: its parent tells where it really is.
+    let from = match (whole(from).parent(), whole(from).file_name()) {
+        (Some(parent), Some(name)) if !from.exists() => real(parent).join(name),
+        _ => real(from),
+    };
+    let relative = pathdiff::diff_paths(real(to), from).unwrap_or_else(|| to.to_owned());
+    relative.to_string_lossy().replace('\\', "/")
+}
+
+fn file_name(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn parse_now(typed: &str, zone: Zone) -> Result<Instant, Failure> {
+    if let Ok(time) = chrono::DateTime::parse_from_rfc3339(typed) {
+        return Instant::from_utc(time.to_utc()).ok_or_else(|| bad_now(typed).into());
+    }
+    let utc = typed.strip_suffix('Z');
+    let reading = quantity::reading(utc.unwrap_or(typed)).ok_or_else(|| bad_now(typed))?;
+    if utc.is_some() {
+        return Instant::from_utc(reading.and_utc()).ok_or_else(|| bad_now(typed).into());
+    }
+    match zone.instant(reading) {
+        LocalInstant::Unique(instant) => Ok(instant),
+        LocalInstant::Twice { .. } | LocalInstant::Missing => {
+            let message = format!("--now `{typed}` is in the hour of a clock change");
+            Err(Finding::new(Code::WrongValue, message).hint("give it in UTC: 2024-10-27T00:30Z").into())
+        }
+    }
+}
+
+fn bad_now(typed: &str) -> Finding {
+    Finding::new(Code::WrongValue, format!("--now `{typed}` is no time")).hint("write 2024-06-10T20:00 or 2024-06-10T19:00Z")
+}
+
+fn entries(file: &str, rows: &[QuarantinedRow], found: &mut Vec<QuarantineEntry>) {
+    found.extend(rows.iter().map(|row| {
+        let codes: Vec<&str> = row.findings.iter().map(|finding| finding.code.text()).collect();
+        let words: Vec<&str> = row.findings.iter().map(|finding| finding.words()).collect();
+        QuarantineEntry {
+            file: file.to_owned(),
+            line: row.line,
+            accession: row.accession.clone(),
+            codes: codes.join(" "),
+            message: words.join("; "),
+            hint: row.findings.first().map_or_else(String::new, |finding| {
+                format!("see {} in docs/errors.md: {}", finding.code.text(), finding.code.title())
+            }),
+        }
+    }));
+}
+
+/// Warnings of one file: the first of each code, and how many more there are.
+fn shown(name: &str, warnings: &labtriage_formats::extract::Warnings) -> Vec<Finding> {
+    let each = warnings.iter().filter_map(|(code, counted)| {
+        let first = counted.first.first()?;
+        if counted.count == 1 {
+            return Some(first.clone());
+        }
+        let message = format!("{} ({} rows, the first: {})", code.title(), counted.count, first.message);
+        let line = first.place.as_ref().map_or(0, |place| place.line);
+        Some(Finding { message, ..Finding::new(code, "").at(name, line, 0) })
+    });
+    each.collect()
+}
