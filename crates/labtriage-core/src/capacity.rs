@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::calendar::Calendar;
+use crate::catalogue::Catalogue;
 use crate::grid::Grid;
 use crate::network::{Disrupted, Network};
 use crate::overrides::{Action, Overrides};
@@ -102,6 +103,7 @@ struct Source<'a> {
 impl Capacity {
     /// The cells of a network under a policy and its overrides.
     pub fn new(
+        catalogue: &Catalogue,
         network: &Network,
         policy: &Policy,
         grid: &Grid,
@@ -116,7 +118,7 @@ impl Capacity {
             this.analyser_time.push(first);
         }
         this.add_site_rates(&source);
-        this.add_horizon_limits(&source);
+        this.add_horizon_limits(&source, catalogue);
         for (index, departure) in departures.enumerate() {
             let tubes = network.capacity.of(u64::from(network.couriers[departure.courier].tubes));
             let first = this.block(Resource::Courier(index), vec![tubes]);
@@ -186,7 +188,7 @@ impl Capacity {
         }
     }
 
-    fn add_horizon_limits(&mut self, source: &Source<'_>) {
+    fn add_horizon_limits(&mut self, source: &Source<'_>, catalogue: &Catalogue) {
         let scaled = |amount: u32| source.network.capacity.of(u64::from(amount));
         for (site, facts) in source.network.sites.enumerate() {
             let first = self.block(Resource::Freezer(site), vec![scaled(facts.freezer_places)]);
@@ -195,10 +197,12 @@ impl Capacity {
             }
         }
         for (analyser, facts) in source.network.analysers.enumerate() {
-            let cells = facts.stock.iter().map(|stock| {
-                (stock.test, self.block(Resource::Stock(analyser, stock.test), vec![scaled(stock.tests)]))
-            });
-            let cells = cells.collect();
+            let mut cells = Vec::new();
+            for stock in &facts.stock {
+                let cell = self.block(Resource::Stock(analyser, stock.test), vec![scaled(stock.tests)]);
+                let panels = catalogue.tests.enumerate().filter(|(_, panel)| panel.members.contains(&stock.test));
+                cells.extend(panels.map(|(panel, _)| panel).chain([stock.test]).map(|test| (test, cell)));
+            }
             self.stock.push(cells);
         }
     }
@@ -295,10 +299,10 @@ impl Capacity {
         Some(CellIx::from_row(self.quota[site.row()]? + self.day_offset(day)?))
     }
 
-    /// Tests that an analyser's reagent is left for; none when it is not limited.
-    pub fn stock(&self, analyser: AnalyserIx, test: TestIx) -> Option<CellIx> {
-        let stock = &self.stock[analyser.row()];
-        stock.iter().find(|(of, _)| *of == test).map(|&(_, cell)| CellIx::from_row(cell))
+    /// The reagents of an analyser that a test uses up, one of each; of a panel, those of its tests.
+    pub fn stock(&self, analyser: AnalyserIx, test: TestIx) -> impl Iterator<Item = CellIx> {
+        let stock = self.stock[analyser.row()].iter();
+        stock.filter(move |(of, _)| *of == test).map(|&(_, cell)| CellIx::from_row(cell))
     }
 
     /// Visits at a collection point on a day within the horizon.

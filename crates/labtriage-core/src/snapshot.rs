@@ -17,7 +17,7 @@ use crate::policy::{Policy, UnknownRule};
 use crate::table::{BandIx, CollectionPointIx, DepartureIx, Ix, LineIx, OverrideIx, SampleIx, SlotIx, Table};
 use crate::time::{Day, Instant};
 use crate::units::Weight;
-use crate::viability::{Clock, Stay, clock};
+use crate::viability::{Clock, LostBy, Stay, clock};
 
 /// What a snapshot is made of.
 #[derive(Clone, Debug)]
@@ -107,7 +107,7 @@ impl Snapshot {
         let limits = LimitTable::new(&catalogue, policy.profile, assumed);
         split_lost_panels(&mut backlog, &catalogue, &limits, &policy, now);
         let clocks: Table<LineIx, Clock> =
-            backlog.lines.iter().map(|line| clock_of(&backlog, &catalogue, &limits, &policy, line)).collect();
+            backlog.lines.iter().map(|line| clock_of(&backlog, &catalogue, &limits, &policy, line, now)).collect();
         let (resulted, unmatched) = mark_resulted(&catalogue, &backlog, &results);
         for result in unmatched {
             let message = "a result belongs to no patient, tube and test of this run";
@@ -121,7 +121,7 @@ impl Snapshot {
         let overrides = resolve(&backlog, &catalogue, &network, overrides, now, &mut findings);
         let grid = Grid::new(now, network.zone, &policy);
         let departures = departures(&network, &grid);
-        let capacity = Capacity::new(&network, &policy, &grid, &departures, &overrides);
+        let capacity = Capacity::new(&catalogue, &network, &policy, &grid, &departures, &overrides);
         let first_visit = network
             .collection_points
             .indices()
@@ -212,6 +212,7 @@ impl Snapshot {
     fn check_overrides(&self, findings: &mut Vec<Finding>) {
         let place = |line: u32, finding: Finding| finding.at("overrides.toml", line, 1);
         let mut seen = None;
+        let request_bands = if self.overrides.by_line.is_empty() { Vec::new() } else { self.request_bands() };
         for group in self.overrides.by_line.chunk_by(|a, b| a.0 == b.0) {
             let line = group[0].0;
             let abouts = || group.iter().map(|(_, index)| &self.overrides.all[*index]);
@@ -242,7 +243,7 @@ impl Snapshot {
                 let irreplaceable = self.backlog.samples[self.backlog.lines[line].sample].irreplaceable;
                 let needs_second = match about.action {
                     Action::ForceDiscard => irreplaceable,
-                    Action::SetBand(set) => set > self.request_band_without(line),
+                    Action::SetBand(set) => set > request_bands[self.backlog.request_of(line).row()],
                     _ => false,
                 };
                 if needs_second {
@@ -256,17 +257,6 @@ impl Snapshot {
         }
         findings.sort();
         findings.dedup();
-    }
-
-    fn request_band_without(&self, line: LineIx) -> BandIx {
-        let request = &self.backlog.requests[self.backlog.request_of(line)];
-        let test = self.backlog.lines[line].test;
-        self.policy.band_of(
-            request.stated_band,
-            request.flags,
-            &[test],
-            self.network.requesters[request.requester].kind,
-        )
     }
 
     /// The limits of a line's test on its specimen.
@@ -348,16 +338,26 @@ fn stays_of(backlog: &Backlog, sample: SampleIx, stays: &mut Vec<Stay>) {
     }
 }
 
-fn clock_of(backlog: &Backlog, catalogue: &Catalogue, limits: &LimitTable, policy: &Policy, line: &TestLine) -> Clock {
+fn clock_of(
+    backlog: &Backlog,
+    catalogue: &Catalogue,
+    limits: &LimitTable,
+    policy: &Policy,
+    line: &TestLine,
+    now: Instant,
+) -> Clock {
     let mut stays = Vec::with_capacity(4);
     stays_of(backlog, line.sample, &mut stays);
     let limits = limits.get(line.test, backlog.samples[line.sample].specimen);
-    clock(limits, catalogue.tests[line.test].run_in, &stays, policy.safety_margin)
+    match clock(limits, catalogue.tests[line.test].run_in, &stays, policy.safety_margin) {
+        Clock::Until(closes) if closes <= now => Clock::Lost(closes, LostBy::Expiry(backlog.state(line.sample))),
+        clock => clock,
+    }
 }
 
 /// A panel stays one line while all of it can be run; once part of it is lost, its tests go their own ways.
 fn split_lost_panels(backlog: &mut Backlog, catalogue: &Catalogue, limits: &LimitTable, policy: &Policy, now: Instant) {
-    let open = |backlog: &Backlog, line: &TestLine| clock_of(backlog, catalogue, limits, policy, line).allows(now);
+    let open = |backlog: &Backlog, line: &TestLine| clock_of(backlog, catalogue, limits, policy, line, now).allows(now);
     backlog.split_lines(|backlog, index, lines| {
         let line = backlog.lines[index];
         let members = &catalogue.tests[line.test].members;
@@ -419,7 +419,9 @@ fn targets(backlog: &Backlog, about: &Override) -> Vec<LineIx> {
     };
     let wanted = |line: &LineIx| {
         let facts = &backlog.lines[*line];
-        about.target.test.is_none_or(|test| facts.test == test || facts.split_from == Some(test))
+        // A tube is discarded whole, whatever test an override names.
+        matches!(about.action, Action::ForceDiscard)
+            || about.target.test.is_none_or(|test| facts.test == test || facts.split_from == Some(test))
     };
     samples.into_iter().flat_map(|sample| backlog.samples[sample].lines()).filter(wanted).collect()
 }

@@ -369,7 +369,7 @@ fn use_run(snapshot: &Snapshot, line: LineIx, run: Run, used: &mut Table<CellIx,
         site = snapshot.network.analysers[analyser].site;
         let work = snapshot.catalogue.tests[facts.test].analyser_time.millis();
         used[snapshot.capacity.analyser_time(analyser, run.slot)] += u64::from(work);
-        if let Some(stock) = snapshot.capacity.stock(analyser, facts.test) {
+        for stock in snapshot.capacity.stock(analyser, facts.test) {
             used[stock] += 1;
         }
     }

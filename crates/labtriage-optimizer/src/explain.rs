@@ -158,10 +158,12 @@ impl Search<'_> {
 
     fn analysers(&self, site: SiteIx) -> impl Iterator<Item = (AnalyserIx, Option<labtriage_core::table::CalendarIx>)> {
         let test = self.snapshot.backlog.lines[self.line].test;
-        self.snapshot.network.analysers.enumerate().filter(move |(_, facts)| facts.site == site).filter_map(move |(analyser, facts)| {
-            let at = facts.menu.binary_search_by_key(&test, |(on_menu, _)| *on_menu).ok()?;
-            Some((analyser, facts.menu[at].1))
-        })
+        self.snapshot.network.analysers.enumerate().filter(move |(_, facts)| facts.site == site).filter_map(
+            move |(analyser, facts)| {
+                let at = facts.menu.binary_search_by_key(&test, |(on_menu, _)| *on_menu).ok()?;
+                Some((analyser, facts.menu[at].1))
+            },
+        )
     }
 
     /// The next run of a line that is run, on what is left.
@@ -222,7 +224,8 @@ impl Search<'_> {
         let (snapshot, capacity) = (self.snapshot, &self.snapshot.capacity);
         let test = snapshot.backlog.lines[self.line].test;
         let work = u64::from(snapshot.catalogue.tests[test].analyser_time.millis());
-        let reported = snapshot.grid.slots().skip(slot.row()).find(|&slot| self.left[capacity.reporting(site, slot)] > 0);
+        let reported =
+            snapshot.grid.slots().skip(slot.row()).find(|&slot| self.left[capacity.reporting(site, slot)] > 0);
         let mut needs = vec![(capacity.analyser_time(analyser, slot), work)];
         let mut steps = Vec::new();
         if spin {
@@ -259,9 +262,9 @@ impl Search<'_> {
         }
         let Some(closes) = self.window_at(site) else { return Obstacle::Handling };
         let openings = self.openings(site, from, booked_in, closes).into_iter();
-        let least = openings.filter(|opening| !opening.lacking.is_empty()).min_by_key(|opening| {
-            (opening.lacking.len(), opening.run.slot, opening.run.analyser)
-        });
+        let least = openings
+            .filter(|opening| !opening.lacking.is_empty())
+            .min_by_key(|opening| (opening.lacking.len(), opening.run.slot, opening.run.analyser));
         let Some(opening) = least else { return Obstacle::Handling };
         let verified = self.verify(&opening);
         let used_by = self.users(&opening.lacking);
@@ -296,11 +299,15 @@ impl Search<'_> {
         let own = plan.samples[sample];
         let steps_len = u8::try_from(steps.len()).unwrap_or(u8::MAX);
         plan.steps.extend_from_slice(&steps);
-        let still_recalled = snapshot.backlog.samples[sample].lines().any(|line| matches!(plan.lines[line], Disposition::Recall(Some(_))));
+        let still_recalled = snapshot.backlog.samples[sample]
+            .lines()
+            .any(|line| matches!(plan.lines[line], Disposition::Recall(Some(_))));
         let recollection = own.recollection.filter(|_| still_recalled);
         plan.samples[sample] = SamplePlan { first_step, steps: steps_len, discard: None, recollection };
         let patient = snapshot.backlog.patient_of(self.line);
-        let visited = |line: LineIx| snapshot.backlog.patient_of(line) == patient && matches!(plan.lines[line], Disposition::Recall(Some(_)));
+        let visited = |line: LineIx| {
+            snapshot.backlog.patient_of(line) == patient && matches!(plan.lines[line], Disposition::Recall(Some(_)))
+        };
         if !snapshot.backlog.lines.indices().any(visited) {
             plan.visits.retain(|visit| visit.patient != patient);
         }
@@ -317,16 +324,21 @@ impl Search<'_> {
                 Some(analyser) => snapshot.network.analysers[analyser].site,
                 None => snapshot.backlog.samples[snapshot.backlog.lines[*line].sample].site,
             };
-            let booked_in = self.plan.steps_of(snapshot.backlog.lines[*line].sample).iter().filter_map(|step| match step {
-                Step::BookIn(slot) => Some(*slot),
-                _ => None,
-            });
+            let booked_in =
+                self.plan.steps_of(snapshot.backlog.lines[*line].sample).iter().filter_map(|step| match step {
+                    Step::BookIn(slot) => Some(*slot),
+                    _ => None,
+                });
             let cells = [
                 run.analyser.map(|analyser| snapshot.capacity.analyser_time(analyser, run.slot)),
-                run.analyser.and_then(|analyser| snapshot.capacity.stock(analyser, test)),
                 Some(snapshot.capacity.reporting(site, run.reported)),
             ];
-            let cells = cells.into_iter().flatten().chain(booked_in.map(|slot| snapshot.capacity.reception(site, slot)));
+            let stock = run.analyser.into_iter().flat_map(|analyser| snapshot.capacity.stock(analyser, test));
+            let cells = cells
+                .into_iter()
+                .flatten()
+                .chain(stock)
+                .chain(booked_in.map(|slot| snapshot.capacity.reception(site, slot)));
             cells.into_iter().any(|cell| lacking.iter().any(|lacks| lacks.cell == cell))
         };
         let mut users: Vec<LineIx> = self.plan.lines.indices().filter(uses).collect();

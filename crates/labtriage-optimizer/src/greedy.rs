@@ -13,8 +13,8 @@ use labtriage_core::table::{Ix, LineIx, SampleIx, SiteIx, SlotIx, Table};
 use labtriage_core::units::Microlitres;
 
 use crate::order::stages;
-use crate::recall::Visits;
 use crate::place::Container;
+use crate::recall::Visits;
 use crate::remaining::Remaining;
 use crate::routes::Routes;
 
@@ -144,9 +144,6 @@ impl<'a> Planner<'a> {
             return None;
         }
         let choice = self.best_way(line, sample, pin).or_else(|| self.frozen_way(line, sample, pin))?;
-        if !self.volume_allows(line, sample, choice.run, Container::Main) {
-            return None;
-        }
         self.commit(line, sample, &choice, Container::Main);
         Some(choice.run)
     }

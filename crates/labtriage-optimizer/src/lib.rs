@@ -5,15 +5,14 @@
 //! order: [`routes`] (where tubes can go) · `remaining` (what is left) · `way` (what a tube goes
 //! through) · `order` (who comes first) · `greedy` and `recall` (the decisions) · [`explain`] (why).
 
-pub mod routes;
-mod remaining;
-mod way;
-mod order;
-mod recall;
-mod greedy;
-mod place;
 mod finish;
-
+mod greedy;
+mod order;
+mod place;
+mod recall;
+mod remaining;
+pub mod routes;
+mod way;
 
 pub mod explain;
 

@@ -9,7 +9,7 @@ use labtriage_core::units::Microlitres;
 use labtriage_core::viability::Stay;
 
 use crate::greedy::Planner;
-use crate::remaining::RunRequest;
+use crate::remaining::{ANY_VOLUME, RunRequest};
 use crate::way::Way;
 
 /// Where on a tube a run takes its material.
@@ -57,17 +57,14 @@ impl Planner<'_> {
         let split = steps.iter().position(|step| matches!(step, Step::Aliquot(_)));
         let main = Way::replay(self.snapshot, sample, &steps[..split.unwrap_or(steps.len())]);
         let second = split.map(|_| Way::replay(self.snapshot, sample, steps));
-        let containers = [
-            (Container::Main, tube.placed, Some(main)),
-            (Container::Second, tube.second, second),
-        ];
+        let containers = [(Container::Main, tube.placed, Some(main)), (Container::Second, tube.second, second)];
         let mut best: Option<(Run, RunRequest, Container)> = None;
         for (container, place, way) in containers {
             let (Some((site, from)), Some(way)) = (place, way) else { continue };
-            let Some(request) = self.request(line, site, from, &way.stays, pin) else { continue };
+            let Some(request) = self.request(line, container, site, from, &way.stays, pin) else { continue };
             let Some(run) = self.remaining.find_run(&request) else { continue };
             let sooner = best.as_ref().is_none_or(|(other, ..)| run.reported < other.reported);
-            if sooner && self.volume_allows(line, sample, run, container) {
+            if sooner {
                 best = Some((run, request, container));
             }
         }
@@ -78,7 +75,15 @@ impl Planner<'_> {
     }
 
     /// What a run at a site must keep to, if the site takes the line at all.
-    fn request(&self, line: LineIx, site: SiteIx, from: SlotIx, stays: &[Stay], pin: Pin) -> Option<RunRequest> {
+    fn request(
+        &self,
+        line: LineIx,
+        container: Container,
+        site: SiteIx,
+        from: SlotIx,
+        stays: &[Stay],
+        pin: Pin,
+    ) -> Option<RunRequest> {
         let accepted = pin.site.is_none_or(|only| only == site)
             && self.snapshot.network.accepts(site, self.snapshot.bands[line])
             && self.remaining.runs(site, self.snapshot.backlog.lines[line].test);
@@ -86,7 +91,15 @@ impl Planner<'_> {
             return None;
         }
         let closes = self.closes(line, stays)?.min(pin.by.unwrap_or(Instant::FAR));
-        Some(RunRequest { line, site, from, closes, analyser: pin.analyser, capped: true })
+        Some(RunRequest {
+            line,
+            site,
+            from,
+            closes,
+            analyser: pin.analyser,
+            dead_volume_max: self.dead_volume_max(line, container)?,
+            capped: true,
+        })
     }
 
     /// Takes an aliquot of a placed tube to a second site.
@@ -109,9 +122,6 @@ impl Planner<'_> {
             self.better(&mut best, line, to, pin, |planner| planner.onward(aliquot.clone(), to));
         }
         let choice = best?;
-        if !self.volume_allows(line, sample, choice.run, Container::Second) {
-            return None;
-        }
         self.commit(line, sample, &choice, Container::Second);
         Some(choice.run)
     }
@@ -126,7 +136,14 @@ impl Planner<'_> {
     }
 
     /// Keeps the better of what is known and what this way to a site leads to.
-    fn better(&mut self, best: &mut Option<Choice>, line: LineIx, to: SiteIx, pin: Pin, way: impl FnOnce(&mut Self) -> Option<Way>) {
+    fn better(
+        &mut self,
+        best: &mut Option<Choice>,
+        line: LineIx,
+        to: SiteIx,
+        pin: Pin,
+        way: impl FnOnce(&mut Self) -> Option<Way>,
+    ) {
         let test = self.snapshot.backlog.lines[line].test;
         let wanted = pin.site.is_none_or(|only| only == to)
             && self.remaining.runs(to, test)
@@ -144,7 +161,10 @@ impl Planner<'_> {
 
     /// The run that a way leads to; frozen material is thawed in the slot of its run.
     fn arrived(&mut self, line: LineIx, way: Way, pin: Pin) -> Option<Choice> {
-        let mut request = self.request(line, way.site, way.slot, &way.stays, pin)?;
+        // A tube that has its way already can only be followed by an aliquot.
+        let placed = self.tubes[way.sample].placed.is_some();
+        let container = if placed { Container::Second } else { Container::Main };
+        let mut request = self.request(line, container, way.site, way.slot, &way.stays, pin)?;
         if way.state() != State::SeparatedFrozen {
             let run = self.remaining.find_run(&request)?;
             return Some(Choice { way, run });
@@ -164,7 +184,8 @@ impl Planner<'_> {
     /// The way of a tube that has none yet on which the line's result is out first.
     pub(crate) fn best_way(&mut self, line: LineIx, sample: SampleIx, pin: Pin) -> Option<Choice> {
         let start = Way::start(self.snapshot, sample);
-        let spins = self.snapshot.catalogue.tests[self.snapshot.backlog.lines[line].test].run_in == Phase::Separated && !start.separated();
+        let spins = self.snapshot.catalogue.tests[self.snapshot.backlog.lines[line].test].run_in == Phase::Separated
+            && !start.separated();
         if spins && self.needed_as_collected(sample) {
             return None;
         }
@@ -206,7 +227,9 @@ impl Planner<'_> {
     /// The last resort: aliquoted and frozen here, thawed for its run.
     pub(crate) fn frozen_way(&mut self, line: LineIx, sample: SampleIx, pin: Pin) -> Option<Choice> {
         let mut way = Way::start(self.snapshot, sample);
-        if way.state() == State::SeparatedFrozen || !self.remaining.runs(way.site, self.snapshot.backlog.lines[line].test) {
+        if way.state() == State::SeparatedFrozen
+            || !self.remaining.runs(way.site, self.snapshot.backlog.lines[line].test)
+        {
             return None;
         }
         if !way.separated() {
@@ -259,33 +282,39 @@ impl Planner<'_> {
         .flatten()
     }
 
-    fn volume_after(&self, line: LineIx, sample: SampleIx, run: Run, container: Container) -> (Microlitres, [Microlitres; 2]) {
-        let tube = &self.tubes[sample];
-        let test = self.snapshot.backlog.lines[line].test;
-        let mut dead = tube.dead;
-        let of_analyser = |analyser: AnalyserIx| self.snapshot.network.analysers[analyser].dead_volume;
-        let lost = &mut dead[container as usize];
-        *lost = (*lost).max(run.analyser.map_or(Microlitres::default(), of_analyser));
-        (tube.used.plus(self.snapshot.catalogue.tests[test].volume), dead)
-    }
-
-    pub(crate) fn volume_allows(&self, line: LineIx, sample: SampleIx, run: Run, container: Container) -> bool {
-        let (used, dead) = self.volume_after(line, sample, run, container);
-        used.plus(dead[0]).plus(dead[1]) <= self.snapshot.backlog.samples[sample].volume
+    /// The most that an analyser may lose if the line is run from a container; `None` when there is
+    /// not even enough for the test.
+    fn dead_volume_max(&self, line: LineIx, container: Container) -> Option<Microlitres> {
+        let facts = &self.snapshot.backlog.lines[line];
+        let tube = &self.tubes[facts.sample];
+        let other = tube.dead[1 - container as usize];
+        let needs = tube.used.plus(self.snapshot.catalogue.tests[facts.test].volume).plus(other);
+        let left = self.snapshot.backlog.samples[facts.sample].volume.checked_minus(needs)?;
+        (left >= tube.dead[container as usize]).then_some(left)
     }
 
     fn use_volume(&mut self, line: LineIx, sample: SampleIx, run: Run, container: Container) {
-        let (used, dead) = self.volume_after(line, sample, run, container);
+        let loses = |analyser: AnalyserIx| self.snapshot.network.analysers[analyser].dead_volume;
+        let test = self.snapshot.backlog.lines[line].test;
         let tube = &mut self.tubes[sample];
-        (tube.used, tube.dead) = (used, dead);
+        let dead = &mut tube.dead[container as usize];
+        *dead = (*dead).max(run.analyser.map_or(Microlitres::default(), loses));
+        tube.used = tube.used.plus(self.snapshot.catalogue.tests[test].volume);
     }
 
     /// Takes what a choice uses and remembers the tube's way.
     pub(crate) fn commit(&mut self, line: LineIx, sample: SampleIx, choice: &Choice, container: Container) {
         let before = usize::from(self.tubes[sample].steps);
         choice.way.take(self.snapshot, &mut self.remaining, before);
-        let request =
-            RunRequest { line, site: choice.way.site, from: choice.way.slot, closes: Instant::FAR, analyser: None, capped: true };
+        let request = RunRequest {
+            line,
+            site: choice.way.site,
+            from: choice.way.slot,
+            closes: Instant::FAR,
+            analyser: None,
+            dead_volume_max: ANY_VOLUME,
+            capped: true,
+        };
         self.remaining.take_run(&request, choice.run);
         self.use_volume(line, sample, choice.run, container);
         let tube = &mut self.tubes[sample];

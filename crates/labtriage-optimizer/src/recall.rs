@@ -8,7 +8,7 @@ use labtriage_core::time::{Day, Instant};
 use labtriage_core::viability::fresh_clock;
 
 use crate::greedy::Planner;
-use crate::remaining::RunRequest;
+use crate::remaining::{ANY_VOLUME, RunRequest};
 use crate::way::cut_off_day;
 
 /// Visits given so far, and when each collection point's tubes arrive.
@@ -43,7 +43,9 @@ impl Visits {
             list: Vec::new(),
             of_patient: vec![None; snapshot.backlog.patients.len()],
             first_open: points().map(first_open).collect(),
-            days: points().map(|point| (0..snapshot.grid.day_count()).map(|n| deliveries(point, n)).collect()).collect(),
+            days: points()
+                .map(|point| (0..snapshot.grid.day_count()).map(|n| deliveries(point, n)).collect())
+                .collect(),
         }
     }
 
@@ -159,7 +161,9 @@ impl Planner<'_> {
             if known.is_some_and(|known| known.site != site) {
                 continue;
             }
-            let Some(booked_in) = known.map_or_else(|| self.fresh_book_in(site, arrives), |known| Some(known.booked_in)) else {
+            let Some(booked_in) =
+                known.map_or_else(|| self.fresh_book_in(site, arrives), |known| Some(known.booked_in))
+            else {
                 continue;
             };
             let Some(request) = self.fresh_request(line, site, booked_in, collected, arrives) else { continue };
@@ -183,7 +187,14 @@ impl Planner<'_> {
         self.remaining.book_in_slot(site, from)
     }
 
-    fn fresh_request(&self, line: LineIx, site: SiteIx, booked_in: SlotIx, collected: Instant, arrives: Instant) -> Option<RunRequest> {
+    fn fresh_request(
+        &self,
+        line: LineIx,
+        site: SiteIx,
+        booked_in: SlotIx,
+        collected: Instant,
+        arrives: Instant,
+    ) -> Option<RunRequest> {
         let snapshot = self.snapshot;
         let test = snapshot.backlog.lines[line].test;
         if !snapshot.network.accepts(site, snapshot.bands[line]) || !self.remaining.runs(site, test) {
@@ -192,14 +203,23 @@ impl Planner<'_> {
         let run_in = snapshot.catalogue.tests[test].run_in;
         let clock = fresh_clock(snapshot.limits_of(line), run_in, collected, arrives, snapshot.policy.safety_margin);
         let closes = clock.closes()?;
-        Some(RunRequest { line, site, from: booked_in, closes, analyser: None, capped: false })
+        Some(RunRequest {
+            line,
+            site,
+            from: booked_in,
+            closes,
+            analyser: None,
+            dead_volume_max: ANY_VOLUME,
+            capped: false,
+        })
     }
 
     fn take_retest(&mut self, sample: SampleIx, retest: &Retest) -> Run {
         let visit = retest.visit;
         if self.visits.of(visit.patient).is_none() {
             let capacity = &self.snapshot.capacity;
-            for cell in [capacity.visits(visit.point, visit.day), capacity.recall_cap(visit.day)].into_iter().flatten() {
+            for cell in [capacity.visits(visit.point, visit.day), capacity.recall_cap(visit.day)].into_iter().flatten()
+            {
                 self.remaining.take(cell, 1);
             }
             self.visits.give(visit);

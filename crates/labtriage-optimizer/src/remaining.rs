@@ -7,6 +7,10 @@ use labtriage_core::plan::Run;
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::table::{AnalyserIx, CalendarIx, CellIx, Ix, LineIx, SampleIx, SiteIx, SlotIx, Table, TestIx};
 use labtriage_core::time::Instant;
+use labtriage_core::units::Microlitres;
+
+/// No limit on what is lost.
+pub(crate) const ANY_VOLUME: Microlitres = Microlitres::new(u32::MAX);
 
 /// What a run must keep to, besides capacity.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +23,8 @@ pub(crate) struct RunRequest {
     pub(crate) closes: Instant,
     /// Only on this analyser.
     pub(crate) analyser: Option<AnalyserIx>,
+    /// No analyser that loses more than this.
+    pub(crate) dead_volume_max: Microlitres,
     /// Whether it counts against the requester's cap.
     pub(crate) capped: bool,
 }
@@ -62,7 +68,10 @@ impl<'a> Remaining<'a> {
         }
         let least_work = |analyser: AnalyserIx| {
             let menu = network.analysers[analyser].menu.iter();
-            menu.map(|(test, _)| u64::from(snapshot.catalogue.tests[*test].analyser_time.millis())).min().unwrap_or(1).max(1)
+            menu.map(|(test, _)| u64::from(snapshot.catalogue.tests[*test].analyser_time.millis()))
+                .min()
+                .unwrap_or(1)
+                .max(1)
         };
         let is_open = |calendar: &labtriage_core::calendar::Calendar| {
             let opens = |slot| calendar.open_between(network.zone, grid.start(slot), grid.end(slot)).get() > 0;
@@ -76,10 +85,18 @@ impl<'a> Remaining<'a> {
             reporting: sites().map(|site| row(capacity.reporting(site, slot), 1)).collect(),
             centrifuge: sites().map(|site| row(capacity.centrifuge(site, slot), 1)).collect(),
             aliquoting: sites().map(|site| row(capacity.aliquoting(site, slot), 1)).collect(),
-            analysers: network.analysers.indices().map(|a| row(capacity.analyser_time(a, slot), least_work(a))).collect(),
+            analysers: network
+                .analysers
+                .indices()
+                .map(|a| row(capacity.analyser_time(a, slot), least_work(a)))
+                .collect(),
             menu,
             open: network.calendars.iter().map(is_open).collect(),
-            capped: snapshot.overrides.all.iter().any(|about| matches!(about.action, labtriage_core::overrides::Action::Cap { .. })),
+            capped: snapshot
+                .overrides
+                .all
+                .iter()
+                .any(|about| matches!(about.action, labtriage_core::overrides::Action::Cap { .. })),
         }
     }
 
@@ -140,7 +157,8 @@ impl<'a> Remaining<'a> {
             let day = self.snapshot.grid.day(slot);
             match self.snapshot.capacity.quota(site, day) {
                 Some(quota) if self.left[quota] == 0 => {
-                    let next = (slot.row() + 1..slots).find(|next| self.snapshot.grid.day(SlotIx::from_row(*next)) > day)?;
+                    let next =
+                        (slot.row() + 1..slots).find(|next| self.snapshot.grid.day(SlotIx::from_row(*next)) > day)?;
                     from = SlotIx::from_row(next);
                 }
                 _ => return Some(slot),
@@ -167,7 +185,8 @@ impl<'a> Remaining<'a> {
         let mut best: Option<Run> = None;
         for position in 0..self.analysers_for(request.site, test).len() {
             let (analyser, run_days) = self.analysers_for(request.site, test)[position];
-            if request.analyser.is_some_and(|only| only != analyser) {
+            let loses = self.snapshot.network.analysers[analyser].dead_volume;
+            if loses > request.dead_volume_max || request.analyser.is_some_and(|only| only != analyser) {
                 continue;
             }
             let Some(slot) = self.run_slot(request, analyser, run_days, test) else { continue };
@@ -179,9 +198,15 @@ impl<'a> Remaining<'a> {
         best
     }
 
-    fn run_slot(&mut self, request: &RunRequest, analyser: AnalyserIx, run_days: Option<CalendarIx>, test: TestIx) -> Option<SlotIx> {
+    fn run_slot(
+        &mut self,
+        request: &RunRequest,
+        analyser: AnalyserIx,
+        run_days: Option<CalendarIx>,
+        test: TestIx,
+    ) -> Option<SlotIx> {
         let snapshot = self.snapshot;
-        if snapshot.capacity.stock(analyser, test).is_some_and(|stock| self.left[stock] == 0) {
+        if snapshot.capacity.stock(analyser, test).any(|stock| self.left[stock] == 0) {
             return None;
         }
         let work = u64::from(snapshot.catalogue.tests[test].analyser_time.millis());
@@ -219,12 +244,13 @@ impl<'a> Remaining<'a> {
         if let Some(analyser) = run.analyser {
             let work = u64::from(snapshot.catalogue.tests[test].analyser_time.millis());
             self.take(snapshot.capacity.analyser_time(analyser, run.slot), work);
-            if let Some(stock) = snapshot.capacity.stock(analyser, test) {
+            for stock in snapshot.capacity.stock(analyser, test) {
                 self.take(stock, 1);
             }
         }
         self.take(snapshot.capacity.reporting(request.site, run.reported), 1);
-        if self.capped && request.capped
+        if self.capped
+            && request.capped
             && let Some(cell) = self.cap_cell(request.line, run.slot)
         {
             self.take(cell, 1);
@@ -235,7 +261,15 @@ impl<'a> Remaining<'a> {
     pub(crate) fn report_held(&mut self, line: LineIx, sample: SampleIx) -> Option<Run> {
         let site = self.snapshot.backlog.samples[sample].site;
         let mut from = self.snapshot.first_slot();
-        let request = RunRequest { line, site, from, closes: Instant::FAR, analyser: None, capped: true };
+        let request = RunRequest {
+            line,
+            site,
+            from,
+            closes: Instant::FAR,
+            analyser: None,
+            dead_volume_max: ANY_VOLUME,
+            capped: true,
+        };
         loop {
             let slot = self.reporting_slot(site, from)?;
             if self.within_cap(&request, slot) {

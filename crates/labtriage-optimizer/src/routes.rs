@@ -64,7 +64,8 @@ impl Routes {
         for (from, &start) in nodes.iter().enumerate() {
             for (to, &end) in nodes.iter().enumerate().filter(|(to, _)| *to != from) {
                 let mut paths: Vec<Vec<NodeIndex>> =
-                    all_simple_paths::<Vec<_>, _, std::hash::RandomState>(&graph, start, end, 0, Some(LEGS_MAX - 1)).collect();
+                    all_simple_paths::<Vec<_>, _, std::hash::RandomState>(&graph, start, end, 0, Some(LEGS_MAX - 1))
+                        .collect();
                 paths.sort_unstable();
                 paths.dedup();
                 let between = &mut itineraries[from * sites + to];
@@ -83,7 +84,9 @@ impl Routes {
                 between.sort_unstable_by_key(|way| (way.arrives, std::cmp::Reverse(way.leaves), way.second, way.first));
             }
         }
-        let reached = |from: usize| (0..sites).filter(|to| !itineraries[from * sites + to].is_empty()).map(SiteIx::from_row).collect();
+        let reached = |from: usize| {
+            (0..sites).filter(|to| !itineraries[from * sites + to].is_empty()).map(SiteIx::from_row).collect()
+        };
         let destinations = (0..sites).map(reached).collect();
         Self { sites, itineraries, destinations }
     }

@@ -184,21 +184,28 @@ impl Way {
     pub(crate) fn thaw_in(&mut self, snapshot: &Snapshot, slot: SlotIx) -> Option<()> {
         let (_, takes) = self.handled(snapshot, Handling::Thaw)?;
         // Some of the slot must be left for the run itself.
-        let fits = slot >= self.slot && self.earliest.max(snapshot.grid.start(slot)).plus(takes) < snapshot.grid.end(slot);
+        let fits =
+            slot >= self.slot && self.earliest.max(snapshot.grid.start(slot)).plus(takes) < snapshot.grid.end(slot);
         fits.then(|| self.apply(snapshot, Step::Thaw(slot)))
     }
 
     /// Split where it stands; what follows is about the second container.
     pub(crate) fn aliquot(&mut self, snapshot: &Snapshot, remaining: &mut Remaining<'_>) -> Option<()> {
         let site = self.site;
-        let slot = self.slot_for(snapshot, labtriage_core::time::Minutes::ZERO, |from| remaining.aliquoting_slot(site, from))?;
+        let slot =
+            self.slot_for(snapshot, labtriage_core::time::Minutes::ZERO, |from| remaining.aliquoting_slot(site, from))?;
         self.apply(snapshot, Step::Aliquot(slot));
         self.arrived_by_courier = false;
         Some(())
     }
 
     /// Sent by the first of the itineraries that it can reach and that has room.
-    pub(crate) fn send(&mut self, snapshot: &Snapshot, remaining: &Remaining<'_>, itineraries: &[Itinerary]) -> Option<()> {
+    pub(crate) fn send(
+        &mut self,
+        snapshot: &Snapshot,
+        remaining: &Remaining<'_>,
+        itineraries: &[Itinerary],
+    ) -> Option<()> {
         let condition = self.state().condition();
         let fits = |way: &&Itinerary| {
             way.leaves >= self.latest
@@ -256,7 +263,12 @@ impl Way {
 }
 
 /// The first local day on which a tube that arrives then can be booked in at a site.
-pub(crate) fn cut_off_day(snapshot: &Snapshot, site: SiteIx, arrives: Instant, by_courier: bool) -> labtriage_core::time::Day {
+pub(crate) fn cut_off_day(
+    snapshot: &Snapshot,
+    site: SiteIx,
+    arrives: Instant,
+    by_courier: bool,
+) -> labtriage_core::time::Day {
     let zone = snapshot.network.zone;
     let day = zone.day(arrives);
     let late = snapshot.network.sites[site]

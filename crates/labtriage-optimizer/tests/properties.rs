@@ -26,13 +26,20 @@ struct Tube {
     held: bool,
 }
 
-const SPECIMENS: [(&str, &[&str]); 3] = [("SST", &["K", "NA", "CRP", "TSH", "UE"]), ("EDTA", &["FBC"]), ("CSF", &["CSFC"])];
-const STATES: [State; 5] =
-    [State::PrimaryAmbient, State::PrimaryRefrigerated, State::SeparatedAmbient, State::SeparatedRefrigerated, State::SeparatedFrozen];
+const SPECIMENS: [(&str, &[&str]); 3] =
+    [("SST", &["K", "NA", "CRP", "TSH", "UE"]), ("EDTA", &["FBC"]), ("CSF", &["CSFC"])];
+const STATES: [State; 5] = [
+    State::PrimaryAmbient,
+    State::PrimaryRefrigerated,
+    State::SeparatedAmbient,
+    State::SeparatedRefrigerated,
+    State::SeparatedFrozen,
+];
 
 fn tube() -> impl Strategy<Value = Tube> {
     let facts = (0..6u8, 0..3usize, proptest::collection::vec(0..5usize, 1..4), 1..80i32, 0..5usize);
-    let more = (proptest::option::of(0..3usize), 0..3usize, 0..16u8, prop_oneof![Just(2000u32), 60..300u32], any::<bool>());
+    let more =
+        (proptest::option::of(0..3usize), 0..3usize, 0..16u8, prop_oneof![Just(2000u32), 60..300u32], any::<bool>());
     (facts, more).prop_map(|((patient, specimen, tests, hours, state), (band, site, flags, volume, held))| Tube {
         patient,
         specimen,

@@ -120,11 +120,19 @@ impl Sources {
     }
 
     /// Reads everything and cross-checks it.
-    pub(crate) fn read(&self, now: &Now<'_>, max_quarantine: f64, bar: &Bar, timings: &mut Timings) -> Result<Night, Failure> {
+    pub(crate) fn read(
+        &self,
+        now: &Now<'_>,
+        max_quarantine: f64,
+        bar: &Bar,
+        timings: &mut Timings,
+    ) -> Result<Night, Failure> {
         let (catalogue, network, policy) = self.configuration.read()?;
         let import = Import::read(&self.configuration.import.file.name, &self.configuration.import.file.text)?;
         let now = self.now(now, network.zone)?;
-        let open = |path: &Path| File::open(path).map_err(|error| unreadable(path, &format!("cannot read this file: {}", error.kind())));
+        let open = |path: &Path| {
+            File::open(path).map_err(|error| unreadable(path, &format!("cannot read this file: {}", error.kind())))
+        };
         let file = open(&self.backlog)?;
         bar.phase("reading", file.metadata().map_or(0, |facts| facts.len()));
         let progress = |bytes: u64| bar.at(bytes);
@@ -142,7 +150,8 @@ impl Sources {
         entries(&name, &extract.quarantine, &mut quarantine);
         if let Some(finding) = check_quarantine(&extract, max_quarantine) {
             let mut findings = vec![finding.at(&name, 0, 0)];
-            findings.extend(extract.quarantine.iter().take(20).flat_map(|row| row.findings_at(&name).collect::<Vec<_>>()));
+            findings
+                .extend(extract.quarantine.iter().take(20).flat_map(|row| row.findings_at(&name).collect::<Vec<_>>()));
             return Err(findings.into());
         }
         let mut warnings = shown(&name, &extract.warnings);
@@ -212,10 +221,15 @@ impl Night {
 
     /// The streamed inputs that have changed since a plan was made from them.
     pub(crate) fn changed_since(&self, header: &Header) -> Vec<Finding> {
-        let same = |role: &str, digest: &str| header.document.inputs.iter().any(|input| input.role == role && input.sha256 == digest);
+        let same = |role: &str, digest: &str| {
+            header.document.inputs.iter().any(|input| input.role == role && input.sha256 == digest)
+        };
         let streamed = self.inputs.iter().filter(|(role, ..)| matches!(*role, "backlog" | "results"));
         let named = |role: &str| header.document.inputs.iter().find(|input| input.role == role);
-        streamed.filter(|(role, _, digest)| !same(role, digest)).filter_map(|(role, ..)| named(role).map(changed)).collect()
+        streamed
+            .filter(|(role, _, digest)| !same(role, digest))
+            .filter_map(|(role, ..)| named(role).map(changed))
+            .collect()
     }
 }
 
@@ -261,7 +275,8 @@ fn parse_now(typed: &str, zone: Zone) -> Result<Instant, Failure> {
 }
 
 fn bad_now(typed: &str) -> Finding {
-    Finding::new(Code::WrongValue, format!("--now `{typed}` is no time")).hint("write 2024-06-10T20:00 or 2024-06-10T19:00Z")
+    Finding::new(Code::WrongValue, format!("--now `{typed}` is no time"))
+        .hint("write 2024-06-10T20:00 or 2024-06-10T19:00Z")
 }
 
 fn entries(file: &str, rows: &[QuarantinedRow], found: &mut Vec<QuarantineEntry>) {

@@ -1,7 +1,5 @@
 //! What does a person see? Everything that is printed, and nowhere else.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this module is the terminal")]
-
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -51,8 +49,12 @@ impl Bar {
     /// A bar for a phase, hidden when quiet or when stderr is no terminal.
     pub(crate) fn new(quiet: bool) -> Self {
         let shown = !quiet && std::io::stderr().is_terminal();
-        let bar = ProgressBar::with_draw_target(Some(0), if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() });
-        let style = ProgressStyle::with_template("{msg:<10} [{bar:40}] {percent:>3} %").unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::with_draw_target(
+            Some(0),
+            if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() },
+        );
+        let style = ProgressStyle::with_template("{msg:<10} [{bar:40}] {percent:>3} %")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.set_style(style);
         Self(bar)
     }

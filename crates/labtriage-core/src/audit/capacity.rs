@@ -95,7 +95,7 @@ fn of_run(snapshot: &Snapshot, line: LineIx, run: Run, add: &mut impl FnMut(Cell
         Some(analyser) => {
             let work = snapshot.catalogue.tests[facts.test].analyser_time.millis();
             add(capacity.analyser_time(analyser, run.slot), u64::from(work));
-            if let Some(stock) = capacity.stock(analyser, facts.test) {
+            for stock in capacity.stock(analyser, facts.test) {
                 add(stock, 1);
             }
             snapshot.network.analysers[analyser].site

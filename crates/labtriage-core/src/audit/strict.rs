@@ -172,7 +172,7 @@ impl<'a> Room<'a> {
         let work = u64::from(snapshot.catalogue.tests[test].analyser_time.millis());
         let requester = snapshot.backlog.requests[snapshot.backlog.request_of(line)].requester;
         let free = |cell| holds(snapshot, &self.used, cell, 1);
-        if !capacity.stock(analyser, test).is_none_or(free) {
+        if !capacity.stock(analyser, test).all(free) {
             return None;
         }
         (within.start().row()..=within.end().row())

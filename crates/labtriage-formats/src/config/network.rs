@@ -35,6 +35,8 @@ const DISRUPTED: [(&str, Disrupted); 4] = [
 const AMOUNT_MAX: u32 = 10_000_000;
 /// The largest factor of capacity.
 const PERCENT_MAX: u32 = 1000;
+/// The largest `capacity_percent` of a whole network: ten thousand times the file's own.
+const SCALE_MAX: u32 = 1_000_000;
 /// The most requesters: more than there are in a country.
 const REQUESTERS_MAX: usize = 1_000_000;
 
@@ -73,7 +75,7 @@ fn read(mut root: Cursor<'_>, catalogue: Option<&Catalogue>, policy: Option<&Pol
     const MOST: usize = u16::MAX as usize;
     let name = root.required("name", Value::text);
     let zone = root.required("time_zone", |value| value.parsed("a time zone such as `Europe/London`", Zone::from_name));
-    let capacity = root.or("capacity_percent", Percent::ALL, |value| value.percent(0..=PERCENT_MAX));
+    let capacity = root.or("capacity_percent", Percent::ALL, |value| value.percent(0..=SCALE_MAX));
     let (calendars, sites) = (root.some_tables("calendar"), root.some_tables("site"));
     let (analysers, couriers) = (root.some_tables("analyser"), root.tables("courier"));
     let (points, requesters) = (root.some_tables("collection_point"), root.some_tables("requester"));

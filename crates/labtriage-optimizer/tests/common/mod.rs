@@ -1,7 +1,6 @@
 //! Plans of tiny snapshots, written as a person would say them.
 
 use labtriage_core::audit::audit;
-use labtriage_core::fixture::Fixture;
 use labtriage_core::plan::{Cancel, Disposition, Plan, Rule, Run, Step};
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::table::{LineIx, SlotIx};
@@ -62,10 +61,4 @@ fn describe_step(snapshot: &Snapshot, step: Step) -> String {
         Step::BookIn(slot) => format!("book in {}", hour(snapshot, slot)),
         Step::Aliquot(slot) => format!("aliquot {}", hour(snapshot, slot)),
     }
-}
-
-/// Plans a fixture by a rule, audits it, and compares every line.
-pub(crate) fn check(fixture: &Fixture, rule: Rule, expected: &[&str]) {
-    let snapshot = fixture.snapshot();
-    assert_eq!(describe(&snapshot, &lawful(&snapshot, rule)), expected);
 }

@@ -47,7 +47,12 @@ pub(crate) fn explain(arguments: &ExplainArguments) -> Result<u8, Failure> {
 fn lines_of(snapshot: &Snapshot, what: &str) -> Vec<LineIx> {
     let backlog = &snapshot.backlog;
     let of_samples = |fits: &dyn Fn(SampleIx) -> bool| {
-        backlog.samples.indices().filter(|&sample| fits(sample)).flat_map(|sample| backlog.samples[sample].lines()).collect()
+        backlog
+            .samples
+            .indices()
+            .filter(|&sample| fits(sample))
+            .flat_map(|sample| backlog.samples[sample].lines())
+            .collect()
     };
     if let Some(sample) = backlog.find_sample(what) {
         return backlog.samples[sample].lines().collect();
@@ -116,8 +121,16 @@ impl Words<'_> {
         let test = &self.snapshot.catalogue.tests[facts.test].name;
         let band = &self.snapshot.policy.bands[self.snapshot.bands[line]];
         let weight = self.snapshot.weights[line].thousandths();
-        let split = facts.split_from.map_or_else(String::new, |panel| format!(", split from {}", self.snapshot.catalogue.tests[panel].code));
-        format!("{} ({test}{split}): band {}, weight {}.{}", self.name(line), band.code, weight / 1000, weight % 1000 / 100)
+        let split = facts
+            .split_from
+            .map_or_else(String::new, |panel| format!(", split from {}", self.snapshot.catalogue.tests[panel].code));
+        format!(
+            "{} ({test}{split}): band {}, weight {}.{}",
+            self.name(line),
+            band.code,
+            weight / 1000,
+            weight % 1000 / 100
+        )
     }
 
     fn time(&self, instant: Instant) -> String {
@@ -146,7 +159,9 @@ impl Words<'_> {
         match disposition {
             Disposition::Run(run) => format!("run: {}{}", self.run(run), self.way(line)),
             Disposition::Recall(run) => self.recall(run, line),
-            Disposition::Cancel(Cancel::Duplicate(of)) => format!("cancelled: {} answers the same question", self.name(of)),
+            Disposition::Cancel(Cancel::Duplicate(of)) => {
+                format!("cancelled: {} answers the same question", self.name(of))
+            }
             Disposition::Cancel(Cancel::Superseded) => "cancelled: a result is already there".to_owned(),
             Disposition::Hold(hold) => format!("held: {}", self.hold(hold)),
         }
@@ -209,11 +224,22 @@ impl Words<'_> {
             Clock::Until(closes) => {
                 let state = self.snapshot.backlog.state(self.snapshot.backlog.lines[explanation.line].sample);
                 let left = closes.since(now);
-                format!("closes {} ({left} left) if kept as now; {}", self.time(closes), self.limit(explanation.line, state))
+                format!(
+                    "closes {} ({left} left) if kept as now; {}",
+                    self.time(closes),
+                    self.limit(explanation.line, state)
+                )
             }
-            Clock::Lost(at, LostBy::Expiry(state)) => format!("ran out {}; {}", self.time(at), self.limit(explanation.line, state)),
+            Clock::Lost(at, LostBy::Expiry(state)) => {
+                format!("ran out {}; {}", self.time(at), self.limit(explanation.line, state))
+            }
             Clock::Lost(at, LostBy::Forbidden(state)) => {
-                format!("lost {} when it was put to {}; {}", self.time(at), state.text(), self.limit(explanation.line, state))
+                format!(
+                    "lost {} when it was put to {}; {}",
+                    self.time(at),
+                    state.text(),
+                    self.limit(explanation.line, state)
+                )
             }
             Clock::Lost(at, LostBy::FrozenTwice) => format!("lost {}: frozen or thawed twice", self.time(at)),
             Clock::Lost(at, LostBy::AlreadySeparated) => {
@@ -228,7 +254,8 @@ impl Words<'_> {
         let facts = &self.snapshot.backlog.lines[line];
         let specimen = self.snapshot.backlog.samples[facts.sample].specimen;
         let catalogue = &self.snapshot.catalogue;
-        let Some((test, figure)) = catalogue.deciding_figure(facts.test, specimen, self.snapshot.policy.profile, state) else {
+        let Some((test, figure)) = catalogue.deciding_figure(facts.test, specimen, self.snapshot.policy.profile, state)
+        else {
             return "limit assumed by the policy".to_owned();
         };
         let limit = match figure.limit {
@@ -238,7 +265,12 @@ impl Words<'_> {
         };
         let sources: Vec<&str> = figure.sources.iter().map(|source| catalogue.sources[*source].id.as_str()).collect();
         let of = if test == facts.test { String::new() } else { format!(" of {}", catalogue.tests[test].code) };
-        format!("limit{of} {}: {limit} (example figure; source {}; catalogue {})", state.text(), sources.join(", "), catalogue.version)
+        format!(
+            "limit{of} {}: {limit} (example figure; source {}; catalogue {})",
+            state.text(),
+            sources.join(", "),
+            catalogue.version
+        )
     }
 
     fn history(&self, line: LineIx) -> String {
@@ -266,13 +298,20 @@ impl Words<'_> {
     fn obstacle(&self, obstacle: &Obstacle, explanation: &Explanation) -> String {
         match obstacle {
             Obstacle::Lost => match explanation.clock.closes() {
-                None => "its clock: it was lost before this plan began; no capacity could have saved it tonight".to_owned(),
+                None => {
+                    "its clock: it was lost before this plan began; no capacity could have saved it tonight".to_owned()
+                }
                 Some(_) => "its clock".to_owned(),
             },
             Obstacle::Unknown => "its clock: no limit is known, and the policy allows no guess".to_owned(),
             Obstacle::Settled => "a rule about repeats, holds or the patient; capacity plays no part".to_owned(),
-            Obstacle::NoAnalyser => "the menu: no analyser where the tube is runs this test for this band, and no courier way is in time".to_owned(),
-            Obstacle::Handling => "handling: spinning, transport, volume or freezing does not fit into its window".to_owned(),
+            Obstacle::NoAnalyser => {
+                "the menu: no analyser where the tube is runs this test for this band, and no courier way is in time"
+                    .to_owned()
+            }
+            Obstacle::Handling => {
+                "handling: spinning, transport, volume or freezing does not fit into its window".to_owned()
+            }
             Obstacle::Full { lacking, .. } => {
                 let cells: Vec<String> = lacking.iter().map(|lacks| self.cell(lacks.cell)).collect();
                 format!("capacity: no room in {}", cells.join(" and "))
@@ -319,7 +358,10 @@ impl Words<'_> {
             }
             Resource::Quota(at) => format!("daily quota of {}", site(at)),
             Resource::Stock(analyser, test) => {
-                format!("reagent for {} on {}", self.snapshot.catalogue.tests[test].code, network.analysers[analyser].code)
+                format!(
+                    "reagent for {} on {}",
+                    self.snapshot.catalogue.tests[test].code, network.analysers[analyser].code
+                )
             }
             Resource::Visits(point) => format!("visits at {}", network.collection_points[point].code),
             Resource::RecallCap => "recall visits in the network".to_owned(),
@@ -328,7 +370,9 @@ impl Words<'_> {
         match when {
             When::Slot(slot) => format!("{what} {}", self.slot(slot)),
             When::Day(day) => format!("{what} on {day}"),
-            When::Departure(departure) => format!("{what} leaving {}", self.time(self.snapshot.departures[departure].leaves)),
+            When::Departure(departure) => {
+                format!("{what} leaving {}", self.time(self.snapshot.departures[departure].leaves))
+            }
             When::Horizon => what,
         }
     }

@@ -42,7 +42,13 @@ pub(crate) fn generate(arguments: &GenerateArguments) -> Result<u8, Failure> {
         Failure::from(finding.at(&out.display().to_string(), 0, 0))
     })?;
     if !arguments.quiet {
-        terminal::words(&format!("{} samples of {} at {} are in {}", arguments.samples, scenario.name(), made.now_local, out.display()));
+        terminal::words(&format!(
+            "{} samples of {} at {} are in {}",
+            arguments.samples,
+            scenario.name(),
+            made.now_local,
+            out.display()
+        ));
     }
     Ok(0)
 }
@@ -75,7 +81,8 @@ fn write_folder(out: &Path, world: World<'_>, request: Request) -> io::Result<Ge
 /// The shipped network at the scenario's size, with its disruptions.
 fn network(made: &Generated) -> String {
     let scaled = format!("capacity_percent = {}", made.capacity_percent);
-    let shipped = defaults::NETWORK.lines().map(|line| if line.starts_with("capacity_percent") { &scaled } else { line });
+    let shipped =
+        defaults::NETWORK.lines().map(|line| if line.starts_with("capacity_percent") { &scaled } else { line });
     let mut text: String = shipped.flat_map(|line| [line, "\n"]).collect();
     text.push('\n');
     text.push_str(&made.disruptions);
@@ -83,7 +90,8 @@ fn network(made: &Generated) -> String {
 }
 
 fn write_backlog(path: &Path, world: World<'_>, request: Request) -> io::Result<Generated> {
-    let mut out = csv::WriterBuilder::new().flexible(true).from_writer(BufWriter::with_capacity(1 << 18, File::create(path)?));
+    let mut out =
+        csv::WriterBuilder::new().flexible(true).from_writer(BufWriter::with_capacity(1 << 18, File::create(path)?));
     out.write_record(COLUMNS)?;
     let mut failed = None;
     let made = make(world, request, &mut |row: &ExtractRow| {

@@ -107,7 +107,14 @@ fn document(night: &Night, made: &Made, out: &Path, arguments: &PlanArguments) -
     }
 }
 
-fn show(arguments: &PlanArguments, night: &Night, summary: &Summary, words: &str, extras: Extras, out: &Path) -> Result<(), Failure> {
+fn show(
+    arguments: &PlanArguments,
+    night: &Night,
+    summary: &Summary,
+    words: &str,
+    extras: Extras,
+    out: &Path,
+) -> Result<(), Failure> {
     if arguments.output.quiet {
         return Ok(());
     }
