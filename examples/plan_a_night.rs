@@ -8,6 +8,7 @@
 use labtriage_core::audit::audit;
 use labtriage_core::cost::cost;
 use labtriage_core::finding::Finding;
+use labtriage_core::network::Network;
 use labtriage_core::plan::{Disposition, Plan, Rule};
 use labtriage_core::snapshot::{Inputs, Snapshot};
 use labtriage_core::time::{Instant, LocalInstant};
@@ -19,10 +20,10 @@ use labtriage_formats::import::Import;
 /// Everything is invented. The fifth tube is too old for its potassium; the sixth row names no known test.
 const EXTRACT: &str = "\
 accession,request,patient,requester,band,collected_at,specimen,site,condition,tests
-T1,R1,P1,Z00001,routine,2024-06-03T08:30,SST,HUB,ambient,UE CRP
+T1,R1,P1,Z00001,routine,2024-06-03T08:30,SST,HUB,ambient,UE;CRP
 T2,R1,P1,Z00001,routine,2024-06-03T08:30,EDTA,HUB,ambient,FBC
-T3,R2,P2,Z00002,urgent,2024-06-03T15:00,SST,HUB,ambient,K
-T4,R3,P3,Z00003,soon,2024-06-03T11:00,SST,KINGS,ambient,TSH
+T3,R2,P2,Z00002,urgent,2024-06-03T15:00,SST,KINGS,ambient,K
+T4,R3,P3,Z00003,soon,2024-06-03T11:00,SST,HUB,ambient,TSH
 T5,R4,P4,Z00022,routine,2024-06-01T11:00,SST,HUB,ambient,K
 T6,R5,P5,Z00022,routine,2024-06-03T11:00,SST,HUB,ambient,NO-SUCH-TEST
 ";
@@ -41,21 +42,22 @@ fn main() -> Result<(), Vec<Finding>> {
     Ok(())
 }
 
-/// The six rows on the shipped network, on a Monday evening.
+/// The six rows on the shipped network, on a Monday evening on which results are typed by hand.
 fn snapshot() -> Result<Snapshot, Vec<Finding>> {
     let (catalogue, network, policy) = defaults::load(None, None)?.read()?;
     let import = Import::read("import.toml", defaults::IMPORT)?;
+    let network = typed_by_hand(&network);
     let now = evening(&network);
     let context =
         Context { import: &import, catalogue: &catalogue, network: &network, policy: &policy, now, progress: None };
     let extract = read_extract(EXTRACT.as_bytes(), "backlog.csv", &context)?;
-    // Nothing is lost: a row that cannot be planned is set aside with its reasons.
-    assert_eq!((extract.backlog.samples.len(), extract.quarantine.len()), (5, 1));
     for row in &extract.quarantine {
         for finding in row.findings_at("backlog.csv") {
             println!("set aside: {finding}");
         }
     }
+    // Nothing is lost: a row that cannot be planned is set aside with its reasons.
+    assert_eq!((extract.backlog.samples.len(), extract.quarantine.len()), (5, 1));
     let backlog = extract.backlog;
     let inputs = Inputs { now, catalogue, network, policy, backlog, overrides: Vec::new(), results: Vec::new() };
     let (snapshot, warnings) = Snapshot::new(inputs)?;
@@ -65,7 +67,16 @@ fn snapshot() -> Result<Snapshot, Vec<Finding>> {
     Ok(snapshot)
 }
 
-fn evening(network: &labtriage_core::network::Network) -> Instant {
+/// The same laboratories, each with one result an hour: without scarcity every rule plans the same.
+fn typed_by_hand(network: &Network) -> Network {
+    let mut parts = (**network).clone();
+    for site in parts.sites.as_mut_slice() {
+        site.report_per_hour = 1;
+    }
+    Network::new(parts).expect("its couriers made sense before")
+}
+
+fn evening(network: &Network) -> Instant {
     let local = quantity::reading("2024-06-03T20:00").expect("a local time");
     match network.zone.instant(local) {
         LocalInstant::Unique(now) => now,

@@ -18,7 +18,7 @@ fuzz_target!(|text: &str| {
     findings(Import::read("import.toml", text).err());
     findings(scenario::read(&file("scenario.toml", text), shipped.network.zone).err());
     findings(overrides::overrides(text, "overrides.toml", &shipped.catalogue, &shipped.network, &shipped.policy).err());
-    match policy::read(&file("policy.toml", text), Some(&shipped.catalogue)) {
+    match policy::policy(&file("policy.toml", text), &shipped.catalogue) {
         Ok(policy) => assert!(!Grid::new(shipped.now, shipped.network.zone, &policy).is_empty()),
         Err(found) => findings(Some(found)),
     }

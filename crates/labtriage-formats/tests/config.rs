@@ -532,6 +532,26 @@ c.toml:41:55: C003 `specimens` names a specimen that this test is not done on
     );
 }
 
+/// Found by fuzzing: the reader looked for the band out of order by its code, found its namesake,
+/// and never came to an end.
+#[test]
+fn a_band_that_stands_twice_and_out_of_order_comes_to_an_end() {
+    let routine = "[[band]]
+code = \"routine\"
+name = \"Routine\"
+weight = 15
+target = \"7 days\"
+strict = false
+lateness_percent = 100
+source = \"example\"
+";
+    let twice = format!("{routine}{}", routine.replace("strict = false", "strict = true"));
+    let text = POLICY.replacen(routine, &twice, 1);
+    let codes: Vec<Code> =
+        policy(&file("p.toml", &text), &good().0).unwrap_err().iter().map(|finding| finding.code).collect();
+    assert!(codes.contains(&Code::DuplicateCode) && codes.contains(&Code::BandOrder), "{codes:?}");
+}
+
 #[test]
 fn policy_order_and_horizon() {
     check_policy(

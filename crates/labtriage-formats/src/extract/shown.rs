@@ -30,9 +30,10 @@ fn passes_modulus_11(digits: &[u32; 10]) -> bool {
     (11 - sum % 11) % 11 == digits[9]
 }
 
-/// Whether a value may be shown at all.
+/// Whether a value may be shown at all: one word made of what codes are made of, for words with
+/// spaces between them may be a name.
 pub(crate) fn may_be_shown(value: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || " _./&-".contains(c);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_./&-".contains(c);
     value.bytes().filter(u8::is_ascii_digit).count() < DIGITS_MIN && value.chars().all(plain)
 }
 

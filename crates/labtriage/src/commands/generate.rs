@@ -60,8 +60,7 @@ fn write_folder(out: &Path, world: World<'_>, request: Request) -> io::Result<Ge
     let temporary = tempfile::Builder::new().prefix(".labtriage-").tempdir_in(parent)?;
     let made = write_backlog(&temporary.path().join("backlog.csv"), world, request)?;
     let text = |name: &str, text: &str| fs::write(temporary.path().join(name), text);
-    let about = format!("{} samples, seed {}: {}", request.samples, request.seed, made.about);
-    text(scenario::FILE_NAME, &scenario::write(request.scenario.name(), &about, &made.now_local))?;
+    text(scenario::FILE_NAME, &scenario::write(request.scenario.name(), &made.about, &made.now_local))?;
     text("network.toml", &network(&made))?;
     if !made.results.is_empty() {
         write_results(&temporary.path().join("results.csv"), &made)?;

@@ -1,0 +1,213 @@
+//! What does a person see on the terminal? Standard output, standard error and exit code of every command.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A folder of a test's own, with one sound night in `night/`.
+struct Bench {
+    folder: tempfile::TempDir,
+}
+
+const HEADER: &str = "accession,request,patient,requester,band,clinical_flags,requested_at,collected_at,received_at,\
+                      separated_at,specimen,site,condition,history,volume_ul,tests,sample_flags\n";
+const ROWS: &str = "\
+A1,R1,PTA,Z00001,,two_week_wait,2026-11-23T08:00,2026-11-23T09:00,2026-11-23T13:00,2026-11-23T14:00,SST,HUB,refrigerated,,,UE;CRP,
+A2,R2,PTB,Z00002,,symptomatic,2026-11-22T08:00,2026-11-22T09:00,2026-11-22T13:00,,EDTA,HUB,refrigerated,,,FBC*,
+A3,R3,PTC,Z00002,,monitoring_due,2026-11-18T08:00,2026-11-18T09:00,2026-11-18T13:00,,SST,HUB,refrigerated,,,UE;CRP,
+A4,R4,PTD,Z9A01,,emergency,2026-11-23T17:00,2026-11-23T17:10,2026-11-23T17:40,,EDTA,KINGS,ambient,,,FBC,
+";
+
+impl Bench {
+    fn new() -> Self {
+        let bench = Self { folder: tempfile::tempdir().unwrap() };
+        bench.night("night", ROWS);
+        bench
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn night(&self, name: &str, rows: &str) {
+        fs::create_dir(self.path(name)).unwrap();
+        fs::write(self.path(name).join("backlog.csv"), format!("{HEADER}{rows}")).unwrap();
+        let scenario = "name = \"test\"\nnow = \"2026-11-23 20:00\"\n";
+        fs::write(self.path(name).join("scenario.toml"), scenario).unwrap();
+    }
+
+    /// Runs a command inside the folder: arguments, exit code, output and words in one text.
+    fn run(&self, arguments: &[&str]) -> String {
+        let run = Command::new(env!("CARGO_BIN_EXE_labtriage"))
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .output()
+            .unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let code = run.status.code().unwrap();
+        let shown = format!(
+            "$ labtriage {}\nexit {code}\n--- stdout\n{}--- stderr\n{}",
+            arguments.join(" "),
+            text(&run.stdout),
+            text(&run.stderr)
+        );
+        shown.replace(&*self.folder.path().to_string_lossy(), "FOLDER")
+    }
+}
+
+/// Every file below a folder, in order, as (path, bytes).
+fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(next) = open.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                found.push((path.strip_prefix(folder).unwrap().to_owned(), fs::read(&path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_night_from_plan_to_explanation() {
+    let bench = Bench::new();
+    insta::assert_snapshot!("plan", bench.run(&["plan", "night"]));
+    insta::assert_snapshot!("check_plan", bench.run(&["check", "--plan", "night/plan"]));
+    insta::assert_snapshot!("explain_run_and_held_result", bench.run(&["explain", "A2", "--plan", "night/plan"]));
+    insta::assert_snapshot!("explain_recalled", bench.run(&["explain", "PTC", "--plan", "night/plan"]));
+    insta::assert_snapshot!("explain_json", bench.run(&["explain", "R1", "--plan", "night/plan", "--json"]));
+    insta::assert_snapshot!("explain_unknown", bench.run(&["explain", "A9", "--plan", "night/plan"]));
+}
+
+#[test]
+fn inputs_are_checked_without_planning() {
+    let bench = Bench::new();
+    insta::assert_snapshot!("check_inputs", bench.run(&["check", "night"]));
+    insta::assert_snapshot!("check_inputs_json", bench.run(&["check", "night", "--json"]));
+    assert!(!bench.path("night/plan").exists());
+}
+
+#[test]
+fn bad_arguments_and_inputs_are_refused_and_nothing_is_written() {
+    let bench = Bench::new();
+    bench.night("broken", "A1,R1,PTA,Z00001,,,yesterday,2026-11-23T09:00,,,SSX,HBU,warm,,x,FBX,\n");
+    bench.night("empty", "");
+    insta::assert_snapshot!("no_such_folder", bench.run(&["plan", "nowhere"]));
+    insta::assert_snapshot!("broken_extract", bench.run(&["plan", "broken"]));
+    insta::assert_snapshot!("empty_extract", bench.run(&["plan", "empty"]));
+    insta::assert_snapshot!("bad_now", bench.run(&["plan", "night", "--now", "2026-10-25T01:30"]));
+    insta::assert_snapshot!("bad_rule", bench.run(&["plan", "night", "--rule", "best"]));
+    insta::assert_snapshot!("unknown_scenario", bench.run(&["generate", "--scenario", "synnovis", "--out", "x"]));
+    fs::write(bench.path("night/policy.toml"), "version = \"x\"\nbandz = 1\n").unwrap();
+    insta::assert_snapshot!("broken_policy", bench.run(&["plan", "night"]));
+    assert!(["broken/plan", "empty/plan", "night/plan", "x"].iter().all(|name| !bench.path(name).exists()));
+}
+
+#[test]
+fn a_folder_that_is_not_ours_is_left_alone() {
+    let bench = Bench::new();
+    fs::create_dir(bench.path("precious")).unwrap();
+    fs::write(bench.path("precious/thesis.txt"), "years of work").unwrap();
+    insta::assert_snapshot!("not_ours", bench.run(&["plan", "night", "--out", "precious"]));
+    assert_eq!(fs::read_to_string(bench.path("precious/thesis.txt")).unwrap(), "years of work");
+}
+
+#[test]
+fn a_plan_of_changed_inputs_is_refused() {
+    let bench = Bench::new();
+    bench.run(&["plan", "night", "--quiet"]);
+    let rows = ROWS.replace("PTA", "PTZ");
+    fs::write(bench.path("night/backlog.csv"), format!("{HEADER}{rows}")).unwrap();
+    insta::assert_snapshot!("changed_inputs", bench.run(&["check", "--plan", "night/plan"]));
+}
+
+#[test]
+fn a_tampered_plan_is_found_out() {
+    let bench = Bench::new();
+    bench.run(&["plan", "night", "--quiet"]);
+    let path = bench.path("night/plan/plan.json");
+    let plan = fs::read_to_string(&path).unwrap();
+    assert!(plan.contains("\"book-in\""), "{plan}");
+    fs::write(&path, plan.replacen("[[\"book-in\",0]]", "[]", 1)).unwrap();
+    insta::assert_snapshot!("tampered_plan", bench.run(&["check", "--plan", "night/plan"]));
+    fs::write(&path, &plan[..plan.len() / 2]).unwrap();
+    assert!(bench.run(&["check", "--plan", "night/plan"]).contains("P002"));
+}
+
+#[test]
+fn help_has_examples_and_exit_codes() {
+    let bench = Bench::new();
+    assert!(bench.run(&["--help"]).contains("Exit codes:"));
+    for command in ["plan", "check", "explain", "generate"] {
+        assert!(bench.run(&[command, "--help"]).contains("Examples:"), "{command}");
+    }
+    assert!(bench.run(&["completions", "bash"]).contains("_labtriage"));
+}
+
+#[test]
+fn every_scenario_is_planned_lawfully_by_every_rule() {
+    let bench = Bench::new();
+    for scenario in ["synnovis-week-1", "planned-reduction", "analyser-down", "normal-night"] {
+        for hostile in [false, true] {
+            let out = format!("{scenario}-{hostile}");
+            let mut arguments =
+                vec!["generate", "--scenario", scenario, "--samples", "1500", "--seed", "3", "--out", &out];
+            arguments.extend(hostile.then_some("--hostile"));
+            assert!(bench.run(&arguments).contains("exit 0"));
+            for rule in ["fifo", "edf", "band-edf"] {
+                let planned = bench.run(&["plan", &out, "--rule", rule, "--quiet"]);
+                assert!(planned.contains("exit 0") || planned.contains("exit 1"), "{planned}");
+                let checked = bench.run(&["check", "--plan", &format!("{out}/plan")]);
+                assert!(checked.contains("the plan is lawful"), "{checked}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_same_input_gives_the_same_files_whatever_the_order_of_rows() {
+    let bench = Bench::new();
+    let turned: String = ROWS.lines().rev().flat_map(|row| [row, "\n"]).collect();
+    bench.night("turned", &turned);
+    for name in ["night", "turned"] {
+        bench.run(&["plan", name, "--quiet"]);
+    }
+    let without_digest = |name: &str| -> Vec<(PathBuf, String)> {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let lines = |text: String| text.lines().filter(|line| !line.contains("sha256")).collect::<Vec<_>>().join("\n");
+        files(&bench.path(name).join("plan")).into_iter().map(|(path, bytes)| (path, lines(text(bytes)))).collect()
+    };
+    assert_eq!(without_digest("night"), without_digest("turned"));
+}
+
+#[test]
+fn planted_identities_reach_no_output() {
+    let bench = Bench::new();
+    let planted = ["943 476 5919", "9434765919", "Margaret Planted", "1950-02-29"];
+    let rows = "\
+        A5,R5,943 476 5919,Z00001,,,2026-11-23T08:00,2026-11-23T09:00,2026-11-23T13:00,,SST,HUB,ambient,,,CRP,\n\
+        9434765919,R6,PTF,Z00001,,,2026-11-23T08:00,2026-11-23T09:00,2026-11-23T13:00,,SST,HUB,ambient,,,CRP,\n\
+        A7,R7,PTG,Z00001,,Margaret Planted,2026-11-23T08:00,2026-11-23T09:00,2026-11-23T13:00,,SST,HUB,ambient,,,CRP,\n\
+        A8,R8,PTH,Z00001,,,1950-02-29,2026-11-23T09:00,2026-11-23T13:00,,SST,HUB,ambient,,,9434765919,\n";
+    bench.night("planted", &format!("{ROWS}{rows}"));
+    let shown = bench.run(&["plan", "planted", "--max-quarantine", "90"]);
+    let checked = bench.run(&["check", "planted", "--max-quarantine", "90"]);
+    let refused = bench.run(&["plan", "planted"]);
+    let outputs = files(&bench.path("planted/plan"));
+    assert!(outputs.len() > 5);
+    for secret in planted {
+        for text in [&shown, &checked, &refused] {
+            assert!(!text.contains(secret), "`{secret}` is shown:\n{text}");
+        }
+        for (path, bytes) in &outputs {
+            assert!(!String::from_utf8_lossy(bytes).contains(secret), "`{secret}` is in {}", path.display());
+        }
+    }
+}
