@@ -139,21 +139,14 @@ impl Search<'_> {
         self.snapshot.backlog.lines[self.line].sample
     }
 
-    /// Where the tube is run if it has a way, else where it stands; and from which slot on.
+    /// Where the tube is run if it has a way, else where it stands; from which slot on; and
+    /// whether it is booked in there.
     fn place(&self) -> (SiteIx, SlotIx, bool) {
-        let mut site = self.snapshot.backlog.samples[self.sample()].site;
-        let mut booked_in = None;
-        for step in self.plan.steps_of(self.sample()) {
-            match *step {
-                Step::Send(departure) => {
-                    site = self.snapshot.network.couriers[self.snapshot.departures[departure].courier].to;
-                }
-                Step::BookIn(slot) => booked_in = Some(slot),
-                Step::Aliquot(_) => break,
-                _ => {}
-            }
-        }
-        (site, booked_in.unwrap_or(self.snapshot.first_slot()), booked_in.is_some())
+        let mut trace = Trace::default();
+        // The steps of a lawful plan are possible; of any other, what is possible counts.
+        let _ = trace.replay(self.snapshot, self.sample(), self.plan.steps_of(self.sample()));
+        let way = trace.main();
+        (way.site, way.last_slot.unwrap_or(self.snapshot.first_slot()), way.booked_in.is_some())
     }
 
     fn analysers(&self, site: SiteIx) -> impl Iterator<Item = (AnalyserIx, Option<labtriage_core::table::CalendarIx>)> {

@@ -3,8 +3,10 @@
 //! [`plan`] serves the greedy rules: lines in the rule's order, each at the place whose result is
 //! out first on the capacity that is left; what cannot be run is recalled, held or waits. Reading
 //! order: [`routes`] (where tubes can go) · `remaining` (what is left) · `way` (what a tube goes
-//! through) · `order` (who comes first) · `greedy` and `recall` (the decisions) · [`explain`] (why).
+//! through) · `order` (who comes first) · `greedy` (line by line), `place` (where a line is run),
+//! `recall` (what happens to the others), `finish` (the plan put together) · [`explain`] (why).
 
+pub mod explain;
 mod finish;
 mod greedy;
 mod order;
@@ -13,7 +15,5 @@ mod recall;
 mod remaining;
 pub mod routes;
 mod way;
-
-pub mod explain;
 
 pub use greedy::{Progress, plan};
