@@ -6,7 +6,8 @@
 //! Reading order: [`time`], [`units`], [`table`] (the alphabet) · [`catalogue`], [`network`],
 //! [`policy`], [`backlog`], [`overrides`] (the nouns) · [`viability`], [`duplicates`],
 //! [`capacity`] (the laws of nature) · [`snapshot`] (all of it, cross-checked) · [`plan`],
-//! [`cost`], [`audit`] (what was decided, what it costs, whether it is lawful).
+//! [`trace`], [`usage`], [`cost`], [`audit`], [`summary`] (what was decided, what it uses and costs,
+//! whether it is lawful).
 
 pub mod audit;
 pub mod backlog;
@@ -30,4 +31,5 @@ pub mod table;
 pub mod time;
 pub mod trace;
 pub mod units;
+pub mod usage;
 pub mod viability;

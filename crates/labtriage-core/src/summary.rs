@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use crate::capacity::{Resource, When};
 use crate::plan::{CostSplit, Discard, Disposition, Hold, Plan, Run, Step};
 use crate::snapshot::Snapshot;
-use crate::table::{BandIx, CellIx, CourierIx, Ix, LineIx, SampleIx, SiteIx, SlotIx, Table};
+use crate::table::{BandIx, CellIx, CourierIx, Ix, LineIx, Table};
 use crate::time::{Instant, Minutes};
-use crate::trace::places;
+use crate::usage::usage;
 use crate::viability::Clock;
 
 /// How many strict-band lines that are not met a summary names.
@@ -306,76 +306,6 @@ impl Summary {
     }
 }
 
-/// How much of every cell a plan uses.
-pub fn usage(snapshot: &Snapshot, plan: &Plan) -> Table<CellIx, u64> {
-    let capacity = &snapshot.capacity;
-    let mut used = Table::filled(0, capacity.len());
-    for (sample, facts) in plan.samples.enumerate() {
-        use_steps(snapshot, plan, sample, &mut used);
-        if let Some(anew) = facts.recollection {
-            book_in(snapshot, anew.site, anew.booked_in, &mut used);
-        }
-    }
-    for (line, &disposition) in plan.lines.enumerate() {
-        match disposition {
-            Disposition::Run(run) => {
-                use_run(snapshot, line, run, &mut used);
-                let requester = snapshot.backlog.requests[snapshot.backlog.request_of(line)].requester;
-                if let Some(cell) = capacity.requester_cap(requester, snapshot.grid.day(run.slot)) {
-                    used[cell] += 1;
-                }
-            }
-            Disposition::Recall(Some(run)) => use_run(snapshot, line, run, &mut used),
-            Disposition::Recall(None) | Disposition::Cancel(_) | Disposition::Hold(_) => {}
-        }
-    }
-    for visit in &plan.visits {
-        let cells = [capacity.visits(visit.point, visit.day), capacity.recall_cap(visit.day)];
-        for cell in cells.into_iter().flatten() {
-            used[cell] += 1;
-        }
-    }
-    used
-}
-
-fn use_steps(snapshot: &Snapshot, plan: &Plan, sample: SampleIx, used: &mut Table<CellIx, u64>) {
-    let capacity = &snapshot.capacity;
-    for (step, site) in places(snapshot, sample, plan.steps_of(sample)) {
-        match step {
-            Step::Spin(slot) => used[capacity.centrifuge(site, slot)] += 1,
-            Step::Freeze(slot) => {
-                used[capacity.aliquoting(site, slot)] += 1;
-                used[capacity.freezer(site)] += 1;
-            }
-            Step::Aliquot(slot) => used[capacity.aliquoting(site, slot)] += 1,
-            Step::Send(departure) => used[capacity.courier(departure)] += 1,
-            Step::BookIn(slot) => book_in(snapshot, site, slot, used),
-            Step::Refrigerate | Step::Thaw(_) => {}
-        }
-    }
-}
-
-fn book_in(snapshot: &Snapshot, site: SiteIx, slot: SlotIx, used: &mut Table<CellIx, u64>) {
-    used[snapshot.capacity.reception(site, slot)] += 1;
-    if let Some(cell) = snapshot.capacity.quota(site, snapshot.grid.day(slot)) {
-        used[cell] += 1;
-    }
-}
-
-fn use_run(snapshot: &Snapshot, line: LineIx, run: Run, used: &mut Table<CellIx, u64>) {
-    let facts = &snapshot.backlog.lines[line];
-    let mut site = snapshot.backlog.samples[facts.sample].site;
-    if let Some(analyser) = run.analyser {
-        site = snapshot.network.analysers[analyser].site;
-        let work = snapshot.catalogue.tests[facts.test].analyser_time.millis();
-        used[snapshot.capacity.analyser_time(analyser, run.slot)] += u64::from(work);
-        for stock in snapshot.capacity.stock(analyser, facts.test) {
-            used[stock] += 1;
-        }
-    }
-    used[snapshot.capacity.reporting(site, run.reported)] += 1;
-}
-
 /// The resources of which the largest share is used, most used first; those that are not there at all are left out.
 fn tightest(snapshot: &Snapshot, used: &Table<CellIx, u64>) -> Vec<Tightness> {
     let mut groups: BTreeMap<Group, Tightness> = BTreeMap::new();
@@ -414,6 +344,7 @@ mod tests {
     use crate::cost::cost;
     use crate::fixture::{Fixture, line_of, sample_of};
     use crate::plan::{Cancel, Recollection, Rule, SamplePlan, Visit};
+    use crate::table::SlotIx;
     use crate::table::{CollectionPointIx, DepartureIx};
 
     fn slot(row: usize) -> SlotIx {

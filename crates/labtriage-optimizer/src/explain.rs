@@ -10,11 +10,11 @@ use labtriage_core::cost::{burden, result_cost, unserved_cost};
 use labtriage_core::duplicates::Repeat;
 use labtriage_core::plan::{Disposition, Plan, Run, SamplePlan, Step};
 use labtriage_core::snapshot::Snapshot;
-use labtriage_core::summary::usage;
 use labtriage_core::table::{AnalyserIx, CellIx, Ix, LineIx, SampleIx, SiteIx, SlotIx, Table};
 use labtriage_core::time::Instant;
 use labtriage_core::trace::Trace;
 use labtriage_core::units::Cost;
+use labtriage_core::usage::usage;
 use labtriage_core::viability::Clock;
 
 /// Most lines named as having outranked another.

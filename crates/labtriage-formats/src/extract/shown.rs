@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn only_what_looks_like_a_code_is_shown() {
         assert_eq!(shown("FBX"), "`FBX`");
-        assert_eq!(shown("VIT B12/FOL"), "`VIT B12/FOL`");
+        assert_eq!(shown("VIT-B12/FOL"), "`VIT-B12/FOL`");
         assert_eq!(shown("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), "`ABCDEFGHIJKLMNOPQRSTUVWX`");
         for hidden in ["943 476 591", "<script>", "Zoë", "a\u{7}b", "A,B"] {
             assert_eq!(shown(hidden), "a value that is not shown");

@@ -1,0 +1,91 @@
+//! How much of everything does a plan use? Every resource in every cell, summed.
+
+use crate::plan::{Disposition, Plan, Run, Step};
+use crate::snapshot::Snapshot;
+use crate::table::{BandIx, CellIx, LineIx, SampleIx, SiteIx, SlotIx, Table};
+use crate::trace::places;
+
+/// Everything a plan uses, cell by cell.
+pub fn usage(snapshot: &Snapshot, plan: &Plan) -> Table<CellIx, u64> {
+    let mut used = Table::filled(0, snapshot.capacity.len());
+    let mut add = |cell: CellIx, amount: u64| used[cell] += amount;
+    for sample in snapshot.backlog.samples.indices() {
+        of_steps(snapshot, plan, sample, &mut add);
+    }
+    of_lines(snapshot, plan, |_| true, &mut add);
+    for visit in &plan.visits {
+        let cells = [snapshot.capacity.visits(visit.point, visit.day), snapshot.capacity.recall_cap(visit.day)];
+        cells.into_iter().flatten().for_each(|cell| add(cell, 1));
+    }
+    used
+}
+
+/// What the steps of a sample and the booking in of its new tube use.
+fn of_steps(snapshot: &Snapshot, plan: &Plan, sample: SampleIx, add: &mut impl FnMut(CellIx, u64)) {
+    let capacity = &snapshot.capacity;
+    for (step, site) in places(snapshot, sample, plan.steps_of(sample)) {
+        match step {
+            Step::Spin(slot) => add(capacity.centrifuge(site, slot), 1),
+            Step::Freeze(slot) => {
+                add(capacity.aliquoting(site, slot), 1);
+                add(capacity.freezer(site), 1);
+            }
+            Step::Aliquot(slot) => add(capacity.aliquoting(site, slot), 1),
+            Step::Send(departure) => add(capacity.courier(departure), 1),
+            Step::BookIn(slot) => of_booking_in(snapshot, site, slot, add),
+            Step::Refrigerate | Step::Thaw(_) => {}
+        }
+    }
+    if let Some(new) = plan.samples[sample].recollection {
+        of_booking_in(snapshot, new.site, new.booked_in, add);
+    }
+}
+
+/// What booking in a tube uses: reception, and a partner's quota.
+pub(crate) fn of_booking_in(snapshot: &Snapshot, site: SiteIx, slot: SlotIx, add: &mut impl FnMut(CellIx, u64)) {
+    add(snapshot.capacity.reception(site, slot), 1);
+    if let Some(quota) = snapshot.capacity.quota(site, snapshot.grid.day(slot)) {
+        add(quota, 1);
+    }
+}
+
+/// What the runs and re-tests of lines in these bands use.
+pub(crate) fn of_lines(
+    snapshot: &Snapshot,
+    plan: &Plan,
+    wanted: impl Fn(BandIx) -> bool,
+    add: &mut impl FnMut(CellIx, u64),
+) {
+    for (line, disposition) in plan.lines.enumerate().filter(|(line, _)| wanted(snapshot.bands[*line])) {
+        match *disposition {
+            Disposition::Run(run) => {
+                of_run(snapshot, line, run, add);
+                let request = &snapshot.backlog.requests[snapshot.backlog.request_of(line)];
+                let day = snapshot.grid.day(run.slot);
+                if let Some(cap) = snapshot.capacity.requester_cap(request.requester, day) {
+                    add(cap, 1);
+                }
+            }
+            Disposition::Recall(Some(run)) => of_run(snapshot, line, run, add),
+            Disposition::Recall(None) | Disposition::Cancel(_) | Disposition::Hold(_) => {}
+        }
+    }
+}
+
+/// What a run and its report use.
+fn of_run(snapshot: &Snapshot, line: LineIx, run: Run, add: &mut impl FnMut(CellIx, u64)) {
+    let facts = &snapshot.backlog.lines[line];
+    let capacity = &snapshot.capacity;
+    let site = match run.analyser {
+        Some(analyser) => {
+            let work = snapshot.catalogue.tests[facts.test].analyser_time.millis();
+            add(capacity.analyser_time(analyser, run.slot), u64::from(work));
+            for stock in capacity.stock(analyser, facts.test) {
+                add(stock, 1);
+            }
+            snapshot.network.analysers[analyser].site
+        }
+        None => snapshot.backlog.samples[facts.sample].site,
+    };
+    add(capacity.reporting(site, run.reported), 1);
+}
