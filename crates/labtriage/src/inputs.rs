@@ -204,7 +204,7 @@ impl Sources {
 }
 
 impl Night {
-    /// What was read, with paths relative to the output folder; refused when it has changed since `header`.
+    /// What was read, in order of role, with paths relative to the output folder.
     pub(crate) fn inputs_for(&self, out: &Path) -> Vec<Input> {
         let mut inputs: Vec<Input> = self
             .inputs
