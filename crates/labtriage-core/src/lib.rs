@@ -14,6 +14,7 @@ pub mod backlog;
 pub mod calendar;
 pub mod capacity;
 pub mod catalogue;
+pub mod certificate;
 pub mod cost;
 pub mod duplicates;
 pub mod finding;

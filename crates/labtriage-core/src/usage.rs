@@ -1,6 +1,6 @@
 //! How much of everything does a plan use? Every resource in every cell, summed.
 
-use crate::plan::{Disposition, Plan, Run, Step};
+use crate::plan::{Disposition, Plan, Run, Step, Visit};
 use crate::snapshot::Snapshot;
 use crate::table::{BandIx, CellIx, LineIx, SampleIx, SiteIx, SlotIx, Table};
 use crate::trace::places;
@@ -10,18 +10,24 @@ pub fn usage(snapshot: &Snapshot, plan: &Plan) -> Table<CellIx, u64> {
     let mut used = Table::filled(0, snapshot.capacity.len());
     let mut add = |cell: CellIx, amount: u64| used[cell] += amount;
     for sample in snapshot.backlog.samples.indices() {
-        of_steps(snapshot, plan, sample, &mut add);
+        of_way(snapshot, plan, sample, &mut add);
+        of_new_tube(snapshot, plan, sample, &mut add);
     }
     of_lines(snapshot, plan, |_| true, &mut add);
     for visit in &plan.visits {
-        let cells = [snapshot.capacity.visits(visit.point, visit.day), snapshot.capacity.recall_cap(visit.day)];
-        cells.into_iter().flatten().for_each(|cell| add(cell, 1));
+        of_visit(snapshot, *visit, &mut add);
     }
     used
 }
 
-/// What the steps of a sample and the booking in of its new tube use.
-fn of_steps(snapshot: &Snapshot, plan: &Plan, sample: SampleIx, add: &mut impl FnMut(CellIx, u64)) {
+/// What a visit uses: its collection point's and the network's day.
+pub(crate) fn of_visit(snapshot: &Snapshot, visit: Visit, add: &mut impl FnMut(CellIx, u64)) {
+    let cells = [snapshot.capacity.visits(visit.point, visit.day), snapshot.capacity.recall_cap(visit.day)];
+    cells.into_iter().flatten().for_each(|cell| add(cell, 1));
+}
+
+/// What the steps of a sample use.
+pub(crate) fn of_way(snapshot: &Snapshot, plan: &Plan, sample: SampleIx, add: &mut impl FnMut(CellIx, u64)) {
     let capacity = &snapshot.capacity;
     for (step, site) in places(snapshot, sample, plan.steps_of(sample)) {
         match step {
@@ -36,6 +42,10 @@ fn of_steps(snapshot: &Snapshot, plan: &Plan, sample: SampleIx, add: &mut impl F
             Step::Refrigerate | Step::Thaw(_) => {}
         }
     }
+}
+
+/// What booking in the new tube of a sample uses.
+pub(crate) fn of_new_tube(snapshot: &Snapshot, plan: &Plan, sample: SampleIx, add: &mut impl FnMut(CellIx, u64)) {
     if let Some(new) = plan.samples[sample].recollection {
         of_booking_in(snapshot, new.site, new.booked_in, add);
     }

@@ -77,7 +77,7 @@ pub(crate) struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    fn new(snapshot: &'a Snapshot) -> Self {
+    pub(crate) fn new(snapshot: &'a Snapshot) -> Self {
         let tube = Tube {
             first_step: 0,
             steps: 0,
@@ -100,7 +100,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Decides what needs no capacity: repeats are cancelled, lines that must wait are held.
-    fn settle(&mut self, line: LineIx) -> Option<Disposition> {
+    pub(crate) fn settle(&mut self, line: LineIx) -> Option<Disposition> {
         let disposition = match self.snapshot.repeats[line] {
             Repeat::Of(survivor) => Disposition::Cancel(Cancel::Duplicate(survivor)),
             Repeat::Resulted => Disposition::Cancel(Cancel::Superseded),
@@ -112,7 +112,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Runs a line where its result is out first, and takes the capacity.
-    fn run(&mut self, line: LineIx) -> Option<Run> {
+    pub(crate) fn run(&mut self, line: LineIx) -> Option<Run> {
         self.decided[line.row()] = true;
         if self.snapshot.overrides.force_discard(line).is_some() {
             return None;
@@ -152,5 +152,11 @@ impl<'a> Planner<'a> {
     pub(crate) fn may_ever_run(&self, line: LineIx) -> bool {
         self.snapshot.overrides.caution(line).is_some()
             || self.snapshot.clocks[line].closes().is_some_and(|closes| closes > self.snapshot.now)
+    }
+
+    /// The steps of a sample so far.
+    pub(crate) fn steps_of(&self, sample: SampleIx) -> &[Step] {
+        let tube = &self.tubes[sample];
+        &self.steps[tube.first_step as usize..tube.first_step as usize + usize::from(tube.steps)]
     }
 }

@@ -14,6 +14,7 @@ mod place;
 mod recall;
 mod remaining;
 pub mod routes;
+mod stage;
 mod way;
 
 pub use greedy::{Progress, plan};

@@ -154,9 +154,18 @@ impl Way {
 
     /// Centrifuged where it stands, as soon as there is room.
     pub(crate) fn spin(&mut self, snapshot: &Snapshot, remaining: &mut Remaining<'_>) -> Option<()> {
-        let (_, takes) = self.handled(snapshot, Handling::Spin)?;
         let site = self.site;
-        let slot = self.slot_for(snapshot, takes, |from| remaining.centrifuge_slot(site, from))?;
+        self.spin_where(snapshot, |from| remaining.centrifuge_slot(site, from))
+    }
+
+    /// Centrifuged where it stands, in the slot that `room` names from a slot on.
+    pub(crate) fn spin_where(
+        &mut self,
+        snapshot: &Snapshot,
+        room: impl FnMut(SlotIx) -> Option<SlotIx>,
+    ) -> Option<()> {
+        let (_, takes) = self.handled(snapshot, Handling::Spin)?;
+        let slot = self.slot_for(snapshot, takes, room)?;
         self.apply(snapshot, Step::Spin(slot));
         Some(())
     }
@@ -170,12 +179,21 @@ impl Way {
 
     /// Aliquoted and frozen where it stands, while there are places.
     pub(crate) fn freeze(&mut self, snapshot: &Snapshot, remaining: &mut Remaining<'_>) -> Option<()> {
-        let (_, takes) = self.handled(snapshot, Handling::Freeze)?;
         let site = self.site;
         if remaining.left(snapshot.capacity.freezer(site)) == 0 {
             return None;
         }
-        let slot = self.slot_for(snapshot, takes, |from| remaining.aliquoting_slot(site, from))?;
+        self.freeze_where(snapshot, |from| remaining.aliquoting_slot(site, from))
+    }
+
+    /// Aliquoted and frozen where it stands, in the slot that `room` names from a slot on.
+    pub(crate) fn freeze_where(
+        &mut self,
+        snapshot: &Snapshot,
+        room: impl FnMut(SlotIx) -> Option<SlotIx>,
+    ) -> Option<()> {
+        let (_, takes) = self.handled(snapshot, Handling::Freeze)?;
+        let slot = self.slot_for(snapshot, takes, room)?;
         self.apply(snapshot, Step::Freeze(slot));
         Some(())
     }
@@ -192,11 +210,44 @@ impl Way {
     /// Split where it stands; what follows is about the second container.
     pub(crate) fn aliquot(&mut self, snapshot: &Snapshot, remaining: &mut Remaining<'_>) -> Option<()> {
         let site = self.site;
-        let slot =
-            self.slot_for(snapshot, labtriage_core::time::Minutes::ZERO, |from| remaining.aliquoting_slot(site, from))?;
+        self.aliquot_where(snapshot, |from| remaining.aliquoting_slot(site, from))
+    }
+
+    /// Split where it stands, in the slot that `room` names from a slot on.
+    pub(crate) fn aliquot_where(
+        &mut self,
+        snapshot: &Snapshot,
+        room: impl FnMut(SlotIx) -> Option<SlotIx>,
+    ) -> Option<()> {
+        let slot = self.slot_for(snapshot, labtriage_core::time::Minutes::ZERO, room)?;
         self.apply(snapshot, Step::Aliquot(slot));
         self.arrived_by_courier = false;
         Some(())
+    }
+
+    /// Whether it can still catch an itinerary, kept as it is.
+    pub(crate) fn reaches(&self, itinerary: &Itinerary) -> bool {
+        itinerary.leaves >= self.latest && itinerary.carries(self.state().condition())
+    }
+
+    /// Sent by an itinerary that it reaches.
+    pub(crate) fn ride(&mut self, snapshot: &Snapshot, itinerary: &Itinerary) {
+        itinerary.legs().for_each(|leg| self.apply(snapshot, Step::Send(leg)));
+    }
+
+    /// Booked in where it stands in a slot that it can be booked in in.
+    pub(crate) fn book_in_at(&mut self, snapshot: &Snapshot, slot: SlotIx) {
+        self.apply(snapshot, Step::BookIn(slot));
+    }
+
+    /// The first moment at which its last step can have ended.
+    pub(crate) const fn earliest(&self) -> Instant {
+        self.earliest
+    }
+
+    /// Whether a courier brought it where it is.
+    pub(crate) const fn by_courier(&self) -> bool {
+        self.arrived_by_courier
     }
 
     /// Sent by the first of the itineraries that it can reach and that has room.
@@ -206,14 +257,11 @@ impl Way {
         remaining: &Remaining<'_>,
         itineraries: &[Itinerary],
     ) -> Option<()> {
-        let condition = self.state().condition();
         let fits = |way: &&Itinerary| {
-            way.leaves >= self.latest
-                && way.carries(condition)
-                && way.legs().all(|leg| remaining.left(snapshot.capacity.courier(leg)) > 0)
+            self.reaches(way) && way.legs().all(|leg| remaining.left(snapshot.capacity.courier(leg)) > 0)
         };
         let chosen = *itineraries.iter().find(fits)?;
-        chosen.legs().for_each(|leg| self.apply(snapshot, Step::Send(leg)));
+        self.ride(snapshot, &chosen);
         Some(())
     }
 

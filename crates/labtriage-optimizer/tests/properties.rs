@@ -3,12 +3,14 @@
 mod common;
 
 use labtriage_core::catalogue::State;
+use labtriage_core::certificate::{Certificate, Prices, bounds, stage};
 use labtriage_core::cost::cost;
 use labtriage_core::fixture::Fixture;
 use labtriage_core::flags::FlagSet;
 use labtriage_core::plan::{Disposition, Rule};
+use labtriage_core::snapshot::Snapshot;
 use labtriage_core::time::Minutes;
-use labtriage_core::units::Percent;
+use labtriage_core::units::{Cost, Percent};
 use proptest::prelude::*;
 
 /// A sample in a few small numbers.
@@ -90,6 +92,22 @@ fn fixture(tubes: &[Tube], capacity: u32, order: &[usize]) -> Fixture {
     fixture
 }
 
+/// Prices of all sizes on some of the cells, from a seed.
+fn prices(snapshot: &Snapshot, seed: u64, dear: u32) -> Prices {
+    let mut bits = seed | 1;
+    let mut next = || {
+        bits ^= bits << 13;
+        bits ^= bits >> 7;
+        bits ^= bits << 17;
+        bits
+    };
+    let price = |_| {
+        let (some, size) = (next(), next());
+        if some % 3 == 0 { i64::try_from(size >> (63 - dear)).unwrap_or(0) } else { 0 }
+    };
+    Prices::new(snapshot.capacity.limits().indices().map(price).collect())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
@@ -106,6 +124,26 @@ proptest! {
         for rule in Rule::ALL {
             let plan = common::lawful(&snapshot, rule);
             prop_assert_eq!(plan.lines.len(), snapshot.backlog.lines.len());
+        }
+    }
+
+    #[test]
+    fn no_prices_prove_more_than_a_lawful_plan_costs(
+        tubes in proptest::collection::vec(tube(), 1..25),
+        capacity in prop_oneof![1..6u32, Just(20u32), Just(100u32)],
+        seed in any::<u64>(),
+        dear in 0..40u32,
+    ) {
+        let order: Vec<usize> = (0..tubes.len()).collect();
+        let snapshot = fixture(&tubes, capacity, &order).snapshot();
+        let certificate = Certificate {
+            stages: (0..stage::count(&snapshot)).map(|stage| prices(&snapshot, seed ^ stage as u64, dear)).collect(),
+        };
+        for rule in Rule::ALL {
+            let plan = common::lawful(&snapshot, rule);
+            let bound: Cost = bounds(&snapshot, &plan, &certificate).into_iter().sum();
+            let price = cost(&snapshot, &plan).total();
+            prop_assert!(bound <= price, "{} costs {price}, below the bound {bound}", rule.text());
         }
     }
 

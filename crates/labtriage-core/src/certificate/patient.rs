@@ -1,0 +1,414 @@
+//! What is the least that a patient's lines of a stage can cost, at given prices?
+//!
+//! Either the patient is not recalled, or recalled without a date, or recalled to a visit on one
+//! day; the burden is paid once, the visit is shared by all samples.
+
+use crate::certificate::sample::{Anew, Least, LineCase, Ran, SampleCase, fresh_until, push_results};
+use crate::certificate::stage::{Before, PatientSamples};
+use crate::certificate::tables::{Tables, VisitDay};
+use crate::certificate::{NEVER, Scaled, scaled};
+use crate::cost::burden;
+use crate::table::{CellIx, CollectionPointIx, Ix, PatientIx, SampleIx, SiteIx, SlotIx};
+
+/// What a patient uses is told to this.
+pub type Add<'a> = &'a mut dyn FnMut(CellIx, u64);
+
+/// Working memory of one thread.
+#[derive(Default)]
+pub struct Scratch {
+    cases: Vec<SampleCase>,
+    opened: usize,
+    days: Vec<OnDay>,
+    /// What each line of a sample costs when it is not run from the sample.
+    otherwise: Vec<Scaled>,
+    ever: Vec<Scaled>,
+}
+
+/// A visit, with a lower bound on what everything costs then; exact once nothing is left out of it.
+#[derive(Clone, Copy, Debug)]
+struct OnDay {
+    point: CollectionPointIx,
+    day: usize,
+    visit: Scaled,
+    cost: Scaled,
+    exact: bool,
+}
+
+/// How a patient's lines cost least.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    NotRecalled,
+    WithoutDate,
+    Visit { point: CollectionPointIx, day: usize },
+}
+
+/// The least cost of the lines of a patient in the stage, with all that its uses cost at these
+/// prices; `add` is told what is used then.
+pub fn minimum(
+    tables: &Tables<'_>,
+    samples: &PatientSamples,
+    patient: PatientIx,
+    scratch: &mut Scratch,
+    add: Option<Add<'_>>,
+) -> Scaled {
+    if !scratch.open(tables, samples.of(patient)) {
+        return 0;
+    }
+    let (cost, way) = scratch.cheapest(tables, patient);
+    if let Some(add) = add {
+        scratch.charge(tables, way, add);
+    }
+    cost
+}
+
+impl Scratch {
+    /// Opens the samples that have lines of the stage.
+    fn open(&mut self, tables: &Tables<'_>, samples: &[SampleIx]) -> bool {
+        self.opened = 0;
+        for &sample in samples {
+            if self.cases.len() == self.opened {
+                self.cases.push(SampleCase::default());
+            }
+            if self.cases[self.opened].open(tables, sample, tables.before.stage) {
+                self.opened += 1;
+            }
+        }
+        self.opened > 0
+    }
+
+    fn cheapest(&mut self, tables: &Tables<'_>, patient: PatientIx) -> (Scaled, Way) {
+        let recalled = tables.before.recalled[patient.row()];
+        let fixed: Scaled = self.cases[..self.opened].iter().map(|case| case.fixed).sum();
+        let not = if recalled { NEVER } else { fixed + self.run_or(tables, |line| line.held) };
+        let burden = if recalled { 0 } else { scaled(burden(tables.facts.snapshot, patient)) };
+        let mut least = (not.min(NEVER), Way::NotRecalled);
+        let recallable = self.cases[..self.opened].iter().any(|case| case.recallable && !case.lines.is_empty());
+        let lowest = |line: &LineCase| line.lowest.min(line.left_out);
+        let at_best: Scaled = self.lines().map(lowest).sum();
+        if !recalled && (!recallable || not <= fixed + burden + at_best) {
+            return least;
+        }
+        let without_date = fixed + burden + self.run_or(tables, |line| line.left_out);
+        if without_date < least.0 {
+            least = (without_date, Way::WithoutDate);
+        }
+        self.visits(tables, patient, fixed + burden, &mut least);
+        least
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &LineCase> {
+        self.cases[..self.opened].iter().flat_map(|case| &case.lines)
+    }
+
+    /// Each line is run or costs so much.
+    fn run_or(&mut self, tables: &Tables<'_>, price: impl Fn(&LineCase) -> Scaled) -> Scaled {
+        let mut total: Scaled = 0;
+        for case in &mut self.cases[..self.opened] {
+            self.otherwise.clear();
+            self.otherwise.extend(case.lines.iter().map(&price));
+            total += case.least(tables, &self.otherwise).cost;
+        }
+        total.min(NEVER)
+    }
+
+    /// Tries every visit; a visit is looked at closely only when it may be the best.
+    fn visits(&mut self, tables: &Tables<'_>, patient: PatientIx, base: Scaled, least: &mut (Scaled, Way)) {
+        self.possible_visits(tables, patient);
+        let mut days = std::mem::take(&mut self.days);
+        let rest = self.run_or_ever_anew(tables, &days);
+        for on in &mut days {
+            on.cost = base + on.visit;
+            if on.cost < least.0 {
+                on.cost += self.roughly(tables, on, &rest);
+            }
+        }
+        while let Some(on) = days.iter_mut().min_by_key(|on| on.cost) {
+            if on.cost >= least.0 {
+                break;
+            }
+            if on.exact {
+                *least = (on.cost, Way::Visit { point: on.point, day: on.day });
+                break;
+            }
+            on.cost = base + on.visit + self.exactly(tables, on);
+            on.exact = true;
+        }
+        self.days = days;
+    }
+
+    /// The visits that the patient may have, each with its price.
+    fn possible_visits(&mut self, tables: &Tables<'_>, patient: PatientIx) {
+        let snapshot = tables.facts.snapshot;
+        self.days.clear();
+        let given = tables.before.visit_of(patient);
+        let mut points: Vec<CollectionPointIx> = Vec::with_capacity(2);
+        for case in &self.cases[..self.opened] {
+            let Some(sample) = case.sample.filter(|_| case.recallable) else { continue };
+            let requester = snapshot.backlog.requests[snapshot.backlog.samples[sample].request].requester;
+            let point = snapshot.network.requesters[requester].collection_point;
+            if !points.contains(&point) {
+                points.push(point);
+            }
+        }
+        if let Some(visit) = given {
+            points = vec![visit.point];
+        }
+        for point in points {
+            for (day, facts) in tables.facts.visit_days[point.row()].iter().enumerate() {
+                let visit = match given {
+                    Some(given) if given.day == facts.day => 0,
+                    Some(_) => NEVER,
+                    None => tables.visit(point, facts.day),
+                };
+                if visit < NEVER {
+                    self.days.push(OnDay { point, day, visit, cost: NEVER, exact: false });
+                }
+            }
+        }
+    }
+
+    /// Per sample: what its open lines cost at the least, run or re-tested on whatever day.
+    fn run_or_ever_anew(&mut self, tables: &Tables<'_>, days: &[OnDay]) -> Vec<Scaled> {
+        let mut rest = Vec::with_capacity(self.opened);
+        for case in &mut self.cases[..self.opened] {
+            if !case.recallable || !case.has_open() {
+                rest.push(0);
+                continue;
+            }
+            self.ever.clear();
+            self.ever.resize(case.lines.len(), NEVER);
+            for on in days {
+                case.each_anew(tables, on.facts(tables), &mut self.ever);
+            }
+            self.otherwise.clear();
+            let each = case.lines.iter().zip(&self.ever);
+            self.otherwise.extend(each.map(|(line, &ever)| if line.open() { ever.min(line.left_out) } else { 0 }));
+            rest.push(case.least(tables, &self.otherwise).cost);
+        }
+        rest
+    }
+
+    /// What all samples cost at the least with this visit, open lines re-tested on whatever day.
+    fn roughly(&mut self, tables: &Tables<'_>, on: &OnDay, rest: &[Scaled]) -> Scaled {
+        let day = on.facts(tables);
+        let mut total: Scaled = 0;
+        for (case, &rest) in self.cases[..self.opened].iter_mut().zip(rest) {
+            total += of_sample(tables, case, day, &mut self.otherwise, |_, _, _| rest).cost;
+        }
+        total.min(NEVER)
+    }
+
+    /// What all samples cost at the least with this visit.
+    fn exactly(&mut self, tables: &Tables<'_>, on: &OnDay) -> Scaled {
+        let day = on.facts(tables);
+        let mut total: Scaled = 0;
+        for case in &mut self.cases[..self.opened] {
+            total += of_sample(tables, case, day, &mut self.otherwise, |case, day, otherwise| {
+                open_or_anew(tables, case, day, otherwise).cost
+            })
+            .cost;
+        }
+        total.min(NEVER)
+    }
+
+    /// Tells what the cheapest way uses.
+    fn charge(&mut self, tables: &Tables<'_>, way: Way, add: Add<'_>) {
+        if let Way::Visit { point, day } = way {
+            let facts = &tables.facts.visit_days[point.row()][day];
+            let capacity = &tables.facts.snapshot.capacity;
+            let given = tables.before.visits.iter().any(|visit| visit.point == point && visit.day == facts.day);
+            let cells = [capacity.visits(point, facts.day), capacity.recall_cap(facts.day)];
+            cells.into_iter().flatten().filter(|_| !given).for_each(|cell| add(cell, 1));
+        }
+        for case in &mut self.cases[..self.opened] {
+            self.otherwise.clear();
+            match way {
+                Way::NotRecalled => {
+                    self.otherwise.extend(case.lines.iter().map(|line| line.held));
+                    let ran = case.least(tables, &self.otherwise).ran;
+                    charge_sample(tables, case, ran, None, &self.otherwise, add);
+                }
+                Way::WithoutDate => {
+                    self.otherwise.extend(case.lines.iter().map(|line| line.left_out));
+                    let ran = case.least(tables, &self.otherwise).ran;
+                    charge_sample(tables, case, ran, None, &self.otherwise, add);
+                }
+                Way::Visit { point, day } => {
+                    let day = &tables.facts.visit_days[point.row()][day];
+                    let found = of_sample(tables, case, day, &mut self.otherwise, |case, day, otherwise| {
+                        open_or_anew(tables, case, day, otherwise).cost
+                    });
+                    let ran = match found.mixed {
+                        true => open_or_anew(tables, case, day, &mut self.otherwise).ran,
+                        false => found.ran,
+                    };
+                    self.otherwise.clear();
+                    self.otherwise.extend(case.lines.iter().map(|line| line.left_out));
+                    charge_sample(tables, case, ran, found.anew.map(|anew| (day, anew)), &self.otherwise, add);
+                }
+            }
+        }
+    }
+}
+
+impl OnDay {
+    fn facts<'t>(&self, tables: &Tables<'t>) -> &'t VisitDay {
+        &tables.facts.visit_days[self.point.row()][self.day]
+    }
+}
+
+/// The least cost of a sample with a visit, and how it comes about.
+struct OfSample {
+    cost: Scaled,
+    ran: Ran,
+    anew: Option<Anew>,
+    /// Some lines are run, others re-tested.
+    mixed: bool,
+}
+
+/// All lines run or left out; all re-tested or left out; or some run and some re-tested, where
+/// `open` says what the open ones cost at the least.
+fn of_sample(
+    tables: &Tables<'_>,
+    case: &mut SampleCase,
+    day: &VisitDay,
+    otherwise: &mut Vec<Scaled>,
+    open: impl FnOnce(&mut SampleCase, &VisitDay, &mut Vec<Scaled>) -> Scaled,
+) -> OfSample {
+    otherwise.clear();
+    otherwise.extend(case.lines.iter().map(|line| line.left_out));
+    let run = case.least(tables, otherwise);
+    let mut least = OfSample { cost: run.cost, ran: run.ran, anew: None, mixed: false };
+    if !case.recallable {
+        return least;
+    }
+    let (all, anew) = case.anew(tables, day, otherwise, |_| true);
+    if all < least.cost {
+        least = OfSample { cost: all, ran: Ran::Nothing, anew, mixed: false };
+    }
+    if case.has_open() {
+        let (lost, anew) = case.anew(tables, day, otherwise, |line| !line.open());
+        if lost < least.cost {
+            let mixed = lost + open(case, day, otherwise);
+            if mixed < least.cost {
+                least = OfSample { cost: mixed, ran: Ran::Nothing, anew, mixed: true };
+            }
+        }
+    }
+    least
+}
+
+/// The least cost of the open lines of a sample, each run or re-tested on a day as it comes cheapest.
+fn open_or_anew(tables: &Tables<'_>, case: &mut SampleCase, day: &VisitDay, otherwise: &mut Vec<Scaled>) -> Least {
+    let mut each = vec![NEVER; case.lines.len()];
+    case.each_anew(tables, day, &mut each);
+    otherwise.clear();
+    otherwise.extend(
+        case.lines.iter().zip(each).map(|(line, anew)| if line.open() { anew.min(line.left_out) } else { 0 }),
+    );
+    case.least(tables, otherwise)
+}
+
+/// Tells what the lines of a sample use, each where it costs least.
+fn charge_sample(
+    tables: &Tables<'_>,
+    case: &SampleCase,
+    ran: Ran,
+    anew: Option<(&VisitDay, Anew)>,
+    otherwise: &[Scaled],
+    add: Add<'_>,
+) {
+    let mut charge = Charge { tables, case, used_way: false, used_anew: false };
+    for (row, line) in case.lines.iter().enumerate() {
+        let run = charge.run_of(row, ran);
+        let retest = anew.and_then(|(day, anew)| charge.retest_of(row, day, anew));
+        let cheapest = [run, retest].into_iter().flatten().min();
+        match cheapest {
+            Some((cost, site, slot, fresh)) if cost < otherwise[row] => {
+                charge.used_anew |= fresh;
+                charge.used_way |= !fresh;
+                charge.result(line, site, slot, true, add);
+            }
+            _ if line.reported => charge.report_of(line, add),
+            _ => {}
+        }
+    }
+    charge.shared(ran, anew, add);
+}
+
+struct Charge<'c, 't> {
+    tables: &'c Tables<'t>,
+    case: &'c SampleCase,
+    used_way: bool,
+    used_anew: bool,
+}
+
+type At = (Scaled, SiteIx, usize, bool);
+
+impl Charge<'_, '_> {
+    fn run_of(&self, row: usize, ran: Ran) -> Option<At> {
+        let slot = |site, handled, from| {
+            let until = self.case.until_of(row, handled);
+            self.case.slot_of(self.tables, row, site, from..until).map(|(cost, slot)| (cost, site, slot, false))
+        };
+        match ran {
+            Ran::Nothing => None,
+            Ran::OneSite { handled, site, from } => slot(site, handled, from),
+            Ran::TwoSites { handled } => {
+                let sites = self.tables.facts.snapshot.network.sites.indices();
+                sites.filter_map(|site| slot(site, handled, 0)).min()
+            }
+        }
+    }
+
+    fn retest_of(&self, row: usize, day: &VisitDay, anew: Anew) -> Option<At> {
+        let tube = &day.arrivals[anew.arrival];
+        let until = fresh_until(self.tables, &self.case.lines[row], day, tube);
+        let found = self.case.slot_of(self.tables, row, tube.site, anew.from..until);
+        found.map(|(cost, slot)| (cost, tube.site, slot, true))
+    }
+
+    /// What a test in a slot and the report of its result use.
+    fn result(&self, line: &LineCase, site: SiteIx, slot: usize, tested: bool, add: Add<'_>) {
+        let snapshot = self.tables.facts.snapshot;
+        if let Some(analyser) = self.tables.cheapest_analyser(site, line.test, slot).filter(|_| tested) {
+            let work = u64::from(snapshot.catalogue.tests[line.test].analyser_time.millis());
+            add(snapshot.capacity.analyser_time(analyser, SlotIx::from_row(slot)), work);
+            snapshot.capacity.stock(analyser, line.test).for_each(|cell| add(cell, 1));
+        }
+        let mut results = Vec::with_capacity(self.tables.facts.slots);
+        push_results(self.tables, line.line, &mut results);
+        let report = self.tables.of_site(&self.tables.report, site);
+        let out = (slot..results.len()).min_by_key(|&slot| (results[slot] + report[slot], slot));
+        if let Some(out) = out {
+            add(snapshot.capacity.reporting(site, SlotIx::from_row(out)), 1);
+        }
+    }
+
+    fn report_of(&self, line: &LineCase, add: Add<'_>) {
+        let Some(sample) = self.case.sample else { return };
+        let site = self.tables.facts.snapshot.backlog.samples[sample].site;
+        self.result(line, site, 0, false, add);
+    }
+
+    /// What the sample's way and its new tube use. Couriers, centrifuges and freezers are left
+    /// out: their use is only needed to learn prices.
+    fn shared(&self, ran: Ran, anew: Option<(&VisitDay, Anew)>, add: Add<'_>) {
+        let Some(sample) = self.case.sample else { return };
+        let before: &Before = self.tables.before;
+        if let Ran::OneSite { site, from, .. } = ran
+            && self.used_way
+            && !before.placed[sample.row()]
+        {
+            self.book(site, from, add);
+        }
+        if let Some((day, anew)) = anew.filter(|_| self.used_anew && !before.recollected[sample.row()]) {
+            self.book(day.arrivals[anew.arrival].site, anew.from, add);
+        }
+    }
+
+    fn book(&self, site: SiteIx, slot: usize, add: Add<'_>) {
+        let mut add = |cell, amount| add(cell, amount);
+        crate::usage::of_booking_in(self.tables.facts.snapshot, site, SlotIx::from_row(slot), &mut add);
+    }
+}

@@ -1,0 +1,436 @@
+//! What is the least that the lines of one sample can cost, at given prices?
+//!
+//! A sample is handled in one of a few ways, goes to a site, is booked in there from some slot on,
+//! and each of its lines is run from that slot on, re-tested from a new tube, or left out, whichever
+//! costs the line least. Nothing else that the laws demand is looked at, so that the least found
+//! here is never more than what a lawful plan pays.
+
+use crate::certificate::tables::{Arrival, Tables, VisitDay};
+use crate::certificate::window::{Handled, closes, may_wait};
+use crate::certificate::{NEVER, Scaled, scaled};
+use crate::catalogue::Phase;
+use crate::cost::unserved_cost;
+use crate::duplicates::Repeat;
+use crate::plan::Hold;
+use crate::snapshot::Snapshot;
+use crate::table::{Ix, LineIx, SampleIx, SiteIx, TestIx};
+use crate::time::Instant;
+use crate::viability::{Stay, fresh_clock};
+
+/// One line of a sample, with what it costs to leave it out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LineCase {
+    pub(super) line: LineIx,
+    pub(super) test: TestIx,
+    /// Held or waiting, its patient not recalled for it.
+    pub(super) held: Scaled,
+    /// Left out in the cheapest way, its patient recalled.
+    pub(super) left_out: Scaled,
+    /// Per way of handling: the slots in which a run can end in time, from the first.
+    until: [usize; 4],
+    /// The result is there: not being left out means that it is reported at the sample's site.
+    pub(super) reported: bool,
+    /// Run or re-tested anywhere, whatever it takes to get there.
+    pub(super) lowest: Scaled,
+}
+
+/// Where the lines of a sample are run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ran {
+    /// Nowhere.
+    Nothing,
+    /// At one site, booked in in this slot.
+    OneSite { handled: usize, site: SiteIx, from: usize },
+    /// From two containers at two sites.
+    TwoSites { handled: usize },
+}
+
+/// The least cost of running lines of a sample, and where.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Least {
+    pub(super) cost: Scaled,
+    pub(super) ran: Ran,
+}
+
+/// A new tube: which arrival of its day, booked in in this slot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Anew {
+    pub(super) arrival: usize,
+    pub(super) from: usize,
+}
+
+/// The lines of one sample before the prices; its buffers are used again from sample to sample.
+#[derive(Default)]
+pub(super) struct SampleCase {
+    pub(super) sample: Option<SampleIx>,
+    pub(super) lines: Vec<LineCase>,
+    /// What lines cost that need no tube: held results, lines that must be held.
+    pub(super) fixed: Scaled,
+    pub(super) recallable: bool,
+    /// Per line, site and slot: run there then and reported as cheaply as can be.
+    tested: Vec<Scaled>,
+    /// Per line and slot: the cost of a result that is out at the end of the slot.
+    results: Vec<Scaled>,
+    stays: Vec<Stay>,
+    best: Vec<Scaled>,
+    fresh: Vec<usize>,
+}
+
+/// The lines that no tube decides.
+pub(super) enum Settled {
+    /// They cost this, whatever is done.
+    At(Scaled),
+    /// The result is there and is only reported, at the sample's site.
+    Reported,
+    /// It is decided by what happens to the sample.
+    Open,
+}
+
+impl SampleCase {
+    /// Opens a sample for the lines of the stage; `false` when it has none.
+    pub(super) fn open(&mut self, tables: &Tables<'_>, sample: SampleIx, stage: usize) -> bool {
+        let snapshot = tables.facts.snapshot;
+        let facts = &snapshot.backlog.samples[sample];
+        self.sample = Some(sample);
+        self.lines.clear();
+        self.fixed = 0;
+        let patient = snapshot.backlog.requests[facts.request].patient;
+        let never = snapshot.backlog.patients[patient].never_recalled();
+        self.recallable = !facts.irreplaceable && !never;
+        snapshot.stays(sample, &mut self.stays);
+        let mut any = false;
+        for line in facts.lines().filter(|&line| super::stage::of_line(snapshot, line) == stage) {
+            any = true;
+            match settled(snapshot, line) {
+                Settled::At(cost) => self.fixed += cost,
+                Settled::Reported => self.add_reported(tables, line, facts.site),
+                Settled::Open => self.add(tables, line, never),
+            }
+        }
+        self.test(tables);
+        any
+    }
+
+    /// A line whose result is there: reported at the sample's site, held, or re-tested like any other.
+    fn add_reported(&mut self, tables: &Tables<'_>, line: LineIx, site: SiteIx) {
+        let snapshot = tables.facts.snapshot;
+        let unserved = scaled(unserved_cost(snapshot, line));
+        self.results.clear();
+        push_results(tables, line, &mut self.results);
+        let report = tables.of_site(&tables.report, site);
+        let least = self.results.iter().zip(report).map(|(result, report)| result + report).min();
+        let held = least.unwrap_or(NEVER).min(unserved);
+        let test = snapshot.backlog.lines[line].test;
+        let case = LineCase { line, test, held, left_out: held, until: [0; 4], reported: true, lowest: NEVER };
+        self.lines.push(case);
+    }
+
+    fn add(&mut self, tables: &Tables<'_>, line: LineIx, never_recalled: bool) {
+        let snapshot = tables.facts.snapshot;
+        let facts = &snapshot.backlog.lines[line];
+        let unserved = scaled(unserved_cost(snapshot, line));
+        let irreplaceable = snapshot.backlog.samples[facts.sample].irreplaceable;
+        let held = if never_recalled
+            || snapshot.must_hold(line).is_some()
+            || may_wait(snapshot, &tables.facts.reachable, line, &self.stays)
+        {
+            unserved
+        } else if irreplaceable {
+            unserved + scaled(snapshot.policy.irreplaceable_loss)
+        } else {
+            NEVER
+        };
+        let left_out = if self.recallable { unserved } else { held };
+        let until = if snapshot.must_hold(line).is_some() { [0; 4] } else { self.until(tables, line) };
+        let case = LineCase { line, test: facts.test, held, left_out, until, reported: false, lowest: NEVER };
+        self.lines.push(case);
+    }
+
+    fn until(&self, tables: &Tables<'_>, line: LineIx) -> [usize; 4] {
+        let (snapshot, reachable) = (tables.facts.snapshot, &tables.facts.reachable);
+        let grid = &snapshot.grid;
+        let sample = snapshot.backlog.lines[line].sample;
+        Handled::ALL.map(|handled| {
+            if !reachable.allows(snapshot, sample, handled) {
+                return 0;
+            }
+            let closes = closes(snapshot, reachable, line, &self.stays, handled);
+            closes.map_or(0, |closes| grid.slots().take_while(|&slot| grid.end(slot) <= closes).count())
+        })
+    }
+
+    /// Works out what each line costs at each site and slot.
+    fn test(&mut self, tables: &Tables<'_>) {
+        let (facts, slots) = (tables.facts, tables.facts.slots);
+        let sites = facts.snapshot.network.sites.len();
+        self.tested.clear();
+        self.tested.resize(self.lines.len() * sites * slots, NEVER);
+        for (row, case) in self.lines.iter_mut().enumerate() {
+            self.results.clear();
+            push_results(tables, case.line, &mut self.results);
+            let band = facts.snapshot.bands[case.line];
+            for site in facts.snapshot.network.sites.indices() {
+                if !facts.runs(site, case.test) || !facts.snapshot.network.accepts(site, band) {
+                    continue;
+                }
+                let first = (row * sites + site.row()) * slots;
+                let report = tables.of_site(&tables.report, site);
+                let run = tables.run(site, case.test);
+                let mut out = NEVER;
+                for slot in (0..slots).rev() {
+                    out = out.min(report[slot] + self.results[slot]);
+                    let cost = NEVER.min(run[slot] + out);
+                    self.tested[first + slot] = cost;
+                    case.lowest = case.lowest.min(cost);
+                }
+            }
+        }
+    }
+
+    fn tested(&self, tables: &Tables<'_>, row: usize, site: SiteIx) -> &[Scaled] {
+        let (sites, slots) = (tables.facts.snapshot.network.sites.len(), tables.facts.slots);
+        let first = (row * sites + site.row()) * slots;
+        &self.tested[first..first + slots]
+    }
+
+    /// Whether any line can be run from the sample.
+    pub(super) fn has_open(&self) -> bool {
+        self.lines.iter().any(LineCase::open)
+    }
+
+    /// The least cost of its lines when each may also be left out at its price in `otherwise`.
+    pub(super) fn least(&mut self, tables: &Tables<'_>, otherwise: &[Scaled]) -> Least {
+        let mut least = Least { cost: otherwise.iter().sum::<Scaled>().min(NEVER), ran: Ran::Nothing };
+        for handled in 0..Handled::ALL.len() {
+            if self.lines.iter().all(|line| line.until[handled] == 0) {
+                continue;
+            }
+            let handling = self.handling(tables, handled);
+            for site in tables.facts.snapshot.network.sites.indices() {
+                self.at_one_site(tables, otherwise, handled, site, handling, &mut least);
+            }
+            self.at_two_sites(tables, otherwise, handled, handling, &mut least);
+        }
+        least
+    }
+
+    fn placed(&self, tables: &Tables<'_>) -> bool {
+        self.sample.is_some_and(|sample| tables.before.placed[sample.row()])
+    }
+
+    /// The price of handling it so, wherever and whenever that is cheapest.
+    fn handling(&self, tables: &Tables<'_>, handled: usize) -> Scaled {
+        if self.placed(tables) {
+            return 0;
+        }
+        let spin = tables.spin.last().copied().unwrap_or(NEVER);
+        let Handled { spun, frozen } = Handled::ALL[handled];
+        let of = |done: bool, price: Scaled| if done { price } else { 0 };
+        of(spun, spin) + of(frozen, tables.freeze)
+    }
+
+    fn at_one_site(
+        &mut self,
+        tables: &Tables<'_>,
+        otherwise: &[Scaled],
+        handled: usize,
+        site: SiteIx,
+        handling: Scaled,
+        least: &mut Least,
+    ) {
+        let Some(until) = self.last_run(tables, handled, site) else { return };
+        let free = self.placed(tables);
+        let sample = self.sample.map_or(site, |sample| tables.facts.snapshot.backlog.samples[sample].site);
+        let reach = tables.reach(sample, site);
+        let book = tables.of_site(&tables.book, site);
+        let mut best = std::mem::take(&mut self.best);
+        best.clear();
+        best.extend_from_slice(otherwise);
+        for from in (0..until).rev() {
+            let way = if free { 0 } else { reach[from] + book[from] };
+            let mut total = handling + way;
+            for (row, best) in best.iter_mut().enumerate() {
+                if from < self.lines[row].until[handled] {
+                    *best = self.tested(tables, row, site)[from].min(*best);
+                }
+                total += *best;
+            }
+            if total < least.cost {
+                *least = Least { cost: total, ran: Ran::OneSite { handled, site, from } };
+            }
+            // Nothing reaches the site any earlier.
+            if !free && reach[from] >= NEVER {
+                break;
+            }
+        }
+        self.best = best;
+    }
+
+    /// Until which slot any line can be run at a site; none when none can.
+    fn last_run(&self, tables: &Tables<'_>, handled: usize, site: SiteIx) -> Option<usize> {
+        let here = self.lines.iter().filter(|line| line.until[handled] > 0 && tables.facts.runs(site, line.test));
+        here.map(|line| line.until[handled]).max()
+    }
+
+    /// Two containers: each has at least one line and so at most one less than all of them. A line
+    /// carries its share of what its container pays.
+    fn at_two_sites(
+        &mut self,
+        tables: &Tables<'_>,
+        otherwise: &[Scaled],
+        handled: usize,
+        handling: Scaled,
+        least: &mut Least,
+    ) {
+        let snapshot = tables.facts.snapshot;
+        let Some(sample) = self.sample else { return };
+        let facts = &snapshot.backlog.samples[sample];
+        let lines = self.lines.iter().filter(|line| line.until[handled] > 0).count();
+        let separated = snapshot.backlog.state(sample).phase() == Phase::Separated || Handled::ALL[handled].spun;
+        if lines < 2 || !separated || !snapshot.catalogue.specimens[facts.specimen].aliquots {
+            return;
+        }
+        let aliquot = if self.placed(tables) { 0 } else { tables.aliquot };
+        let mut total = handling + aliquot;
+        for (row, &otherwise) in otherwise.iter().enumerate() {
+            total += self.apart(tables, row, handled, facts.site, lines).min(otherwise);
+            if total >= least.cost {
+                return;
+            }
+        }
+        *least = Least { cost: total, ran: Ran::TwoSites { handled } };
+    }
+
+    /// The least cost of a line that shares its container with at most `lines − 2` others.
+    fn apart(&self, tables: &Tables<'_>, row: usize, handled: usize, from_site: SiteIx, lines: usize) -> Scaled {
+        let share = Scaled::try_from(lines - 1).unwrap_or(1);
+        let until = self.lines[row].until[handled];
+        let mut least = NEVER;
+        for site in tables.facts.snapshot.network.sites.indices() {
+            if until == 0 || !tables.facts.runs(site, self.lines[row].test) {
+                continue;
+            }
+            let (reach, book) = (tables.reach(from_site, site), tables.of_site(&tables.book, site));
+            let free = self.placed(tables);
+            let mut best = NEVER;
+            for slot in (0..until).rev() {
+                best = best.min(self.tested(tables, row, site)[slot]);
+                if free {
+                    least = least.min(best);
+                } else if reach[slot] >= NEVER {
+                    break;
+                } else if book[slot] < NEVER {
+                    least = least.min(best + reach[slot] / (share + 1) + book[slot] / share);
+                }
+            }
+        }
+        least
+    }
+
+    /// The least cost of re-testing lines from one new tube of a day, each at most at its price in
+    /// `otherwise`, over the lines that `wanted` names.
+    pub(super) fn anew(
+        &mut self,
+        tables: &Tables<'_>,
+        day: &VisitDay,
+        otherwise: &[Scaled],
+        wanted: impl Fn(&LineCase) -> bool,
+    ) -> (Scaled, Option<Anew>) {
+        let free = self.sample.is_some_and(|sample| tables.before.recollected[sample.row()]);
+        let mut least = (NEVER, None);
+        for (arrival, tube) in day.arrivals.iter().enumerate() {
+            let book = tables.of_site(&tables.book, tube.site);
+            self.fresh.clear();
+            self.fresh.extend(self.lines.iter().map(|line| fresh_until(tables, line, day, tube)));
+            let last = self.fresh.iter().copied().max().unwrap_or(0);
+            self.best.clear();
+            self.best.extend_from_slice(otherwise);
+            for from in (tube.from..last).rev() {
+                let mut total = if free { 0 } else { book[from] };
+                for (row, _) in self.lines.iter().enumerate().filter(|(_, line)| wanted(line)) {
+                    if from < self.fresh[row] {
+                        self.best[row] = self.tested(tables, row, tube.site)[from].min(self.best[row]);
+                    }
+                    total += self.best[row];
+                }
+                if total < least.0 {
+                    least = (total, Some(Anew { arrival, from }));
+                }
+            }
+        }
+        least
+    }
+
+    /// The least cost of re-testing each line on a day, whatever the others do and without booking in.
+    pub(super) fn each_anew(&self, tables: &Tables<'_>, day: &VisitDay, least: &mut [Scaled]) {
+        for tube in &day.arrivals {
+            for (row, line) in self.lines.iter().enumerate() {
+                let until = fresh_until(tables, line, day, tube);
+                if let Some(slots) = self.tested(tables, row, tube.site).get(tube.from..until) {
+                    least[row] = slots.iter().copied().min().unwrap_or(NEVER).min(least[row]);
+                }
+            }
+        }
+    }
+
+    /// The slot and cost in which a line is run at a site from a slot on, and before another.
+    pub(super) fn slot_of(
+        &self,
+        tables: &Tables<'_>,
+        row: usize,
+        site: SiteIx,
+        within: std::ops::Range<usize>,
+    ) -> Option<(Scaled, usize)> {
+        let slots = self.tested(tables, row, site);
+        within.filter_map(|slot| slots.get(slot).map(|&cost| (cost, slot))).min()
+    }
+
+    /// Until which slot a line can be run, handled so.
+    pub(super) fn until_of(&self, row: usize, handled: usize) -> usize {
+        self.lines[row].until[handled]
+    }
+}
+
+impl LineCase {
+    /// Whether it can be run from its sample at all.
+    pub(super) fn open(&self) -> bool {
+        self.until.iter().any(|&until| until > 0)
+    }
+}
+
+/// Until which slot a line can be run on a new tube.
+pub(super) fn fresh_until(tables: &Tables<'_>, case: &LineCase, day: &VisitDay, tube: &Arrival) -> usize {
+    let snapshot = tables.facts.snapshot;
+    let run_in = snapshot.catalogue.tests[case.test].run_in;
+    let margin = snapshot.policy.safety_margin;
+    let clock = fresh_clock(snapshot.limits_of(case.line), run_in, day.opens, tube.arrives, margin);
+    let closes = clock.closes().unwrap_or(Instant::from_epoch_minutes(i32::MIN));
+    let minutes = i64::from(closes.since(snapshot.now).get());
+    tables.facts.minutes.partition_point(|&end| end <= minutes)
+}
+
+/// What is decided about a line whatever happens to its sample.
+fn settled(snapshot: &Snapshot, line: LineIx) -> Settled {
+    if snapshot.repeats[line] != Repeat::Survives {
+        return Settled::At(0);
+    }
+    let forced = snapshot.overrides.force_discard(line).is_some();
+    match snapshot.must_hold(line) {
+        Some(Hold::Override(_)) => Settled::At(scaled(unserved_cost(snapshot, line))),
+        Some(_) if !forced => Settled::At(scaled(unserved_cost(snapshot, line))),
+        _ if snapshot.backlog.lines[line].result_held && !forced => Settled::Reported,
+        _ => Settled::Open,
+    }
+}
+
+/// The cost of a result of a line that is out at the end of each slot.
+pub(super) fn push_results(tables: &Tables<'_>, line: LineIx, results: &mut Vec<Scaled>) {
+    let snapshot = tables.facts.snapshot;
+    let weight = i64::from(snapshot.weights[line].thousandths());
+    let due = i64::from(snapshot.due[line].since(snapshot.now).get());
+    let lateness = snapshot.policy.bands[snapshot.bands[line]].lateness.get().saturating_sub(100);
+    results.extend(tables.facts.minutes.iter().map(|&minutes| {
+        let late = weight * (minutes - due).max(0) / 1440;
+        (weight * minutes / 1440 + late * i64::from(lateness) / 100) << super::SHIFT
+    }));
+}

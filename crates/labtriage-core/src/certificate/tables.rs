@@ -1,0 +1,316 @@
+//! What does a use cost at given prices? Prices of cells, gathered into what a sample could do.
+//!
+//! All amounts here are [`Scaled`]. A cell of which less is left than a use takes cannot be used:
+//! its price is [`NEVER`].
+
+use crate::certificate::stage::Before;
+use crate::certificate::window::Reachable;
+use crate::certificate::{NEVER, Prices, Scaled, scaled};
+use crate::snapshot::Snapshot;
+use crate::table::{AnalyserIx, CalendarIx, CellIx, CollectionPointIx, Ix, SiteIx, SlotIx, TestIx};
+use crate::time::{Day, Instant};
+
+/// A new tube that a collection point delivers: where, when, and from which slot on it can be booked in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    pub(super) site: SiteIx,
+    pub(super) arrives: Instant,
+    pub(super) from: usize,
+}
+
+/// What a collection point can do on a day of the horizon.
+#[derive(Clone, Debug)]
+pub(super) struct VisitDay {
+    pub(super) day: Day,
+    pub(super) opens: Instant,
+    pub(super) arrivals: Vec<Arrival>,
+}
+
+/// What does not change with prices: who runs what and when, and which events couriers make.
+pub struct Facts<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) reachable: Reachable,
+    pub(super) slots: usize,
+    /// Minutes from now to the end of each slot.
+    pub(super) minutes: Vec<i64>,
+    /// Analysers by site and test, with the calendar of the test's run days.
+    menu: Vec<Vec<(AnalyserIx, Option<CalendarIx>)>>,
+    open: Vec<Vec<bool>>,
+    /// Departures and arrivals in order of time.
+    events: Vec<Event>,
+    /// Per collection point: the days on which it may see a recalled patient.
+    pub(super) visit_days: Vec<Vec<VisitDay>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Leaves { departure: usize, from: SiteIx },
+    Arrives { departure: usize, to: SiteIx, slot: usize },
+}
+
+impl<'a> Facts<'a> {
+    /// Everything about a snapshot that prices do not change.
+    pub fn new(snapshot: &'a Snapshot) -> Self {
+        let (network, grid) = (&snapshot.network, &snapshot.grid);
+        let tests = snapshot.catalogue.tests.len();
+        let mut menu = vec![Vec::new(); network.sites.len() * tests];
+        for (analyser, facts) in network.analysers.enumerate() {
+            for &(test, run_days) in &facts.menu {
+                menu[facts.site.row() * tests + test.row()].push((analyser, run_days));
+            }
+        }
+        let opens = |calendar: &crate::calendar::Calendar| {
+            let open = |slot| calendar.open_between(network.zone, grid.start(slot), grid.end(slot)).get() > 0;
+            grid.slots().map(open).collect()
+        };
+        Self {
+            snapshot,
+            reachable: Reachable::new(snapshot),
+            slots: grid.len(),
+            minutes: grid.slots().map(|slot| i64::from(grid.end(slot).since(snapshot.now).get())).collect(),
+            menu,
+            open: network.calendars.iter().map(opens).collect(),
+            events: events(snapshot),
+            visit_days: network.collection_points.indices().map(|point| visit_days(snapshot, point)).collect(),
+        }
+    }
+
+    fn analysers(&self, site: SiteIx, test: TestIx) -> &[(AnalyserIx, Option<CalendarIx>)] {
+        &self.menu[site.row() * self.snapshot.catalogue.tests.len() + test.row()]
+    }
+
+    /// Whether a site has an analyser for a test.
+    pub(super) fn runs(&self, site: SiteIx, test: TestIx) -> bool {
+        !self.analysers(site, test).is_empty()
+    }
+
+    fn works(&self, analyser: AnalyserIx, run_days: Option<CalendarIx>, slot: usize) -> bool {
+        let calendar = self.snapshot.network.analysers[analyser].calendar;
+        self.open[calendar.row()][slot] && run_days.is_none_or(|days| self.open[days.row()][slot])
+    }
+}
+
+/// The first slot in which a tube that arrives at a site then can be booked in; beyond the last when none.
+fn booked_from(snapshot: &Snapshot, site: SiteIx, arrives: Instant) -> usize {
+    let grid = &snapshot.grid;
+    let (zone, day) = (snapshot.network.zone, snapshot.network.zone.day(arrives));
+    let partner = snapshot.network.sites[site].partner.as_ref();
+    let late = partner.is_some_and(|partner| zone.minute_of_day(arrives) > partner.cut_off);
+    let from = grid.slot_at(arrives).map_or(grid.len(), Ix::row);
+    if late { (from..grid.len()).find(|&slot| grid.day(SlotIx::from_row(slot)) > day).unwrap_or(grid.len()) } else { from }
+}
+
+fn events(snapshot: &Snapshot) -> Vec<Event> {
+    let mut events = Vec::with_capacity(snapshot.departures.len() * 2);
+    for (departure, facts) in snapshot.departures.enumerate() {
+        let courier = &snapshot.network.couriers[facts.courier];
+        let slot = booked_from(snapshot, courier.to, facts.arrives);
+        let row = departure.row();
+        events.push((facts.arrives, 0, row, Event::Arrives { departure: row, to: courier.to, slot }));
+        events.push((facts.leaves, 1, row, Event::Leaves { departure: row, from: courier.from }));
+        // A courier that takes no time arrives after it left, and may be changed from at once.
+        if facts.arrives <= facts.leaves {
+            for round in 0..snapshot.network.sites.len() {
+                events.push((facts.leaves, 2 + 2 * round, row, Event::Arrives { departure: row, to: courier.to, slot }));
+                events.push((facts.leaves, 3 + 2 * round, row, Event::Leaves { departure: row, from: courier.from }));
+            }
+        }
+    }
+    events.sort_by_key(|&(time, order, row, _)| (time, order, row));
+    events.into_iter().map(|(.., event)| event).collect()
+}
+
+fn visit_days(snapshot: &Snapshot, point: CollectionPointIx) -> Vec<VisitDay> {
+    let zone = snapshot.network.zone;
+    let facts = &snapshot.network.collection_points[point];
+    let calendar = &snapshot.network.calendars[facts.calendar];
+    let days = (0..snapshot.grid.day_count()).map(|n| snapshot.grid.first_day().plus_days(i32::try_from(n).unwrap_or(0)));
+    let on = |day: Day| {
+        let arrivals = facts.delivers.iter().map(|delivery| {
+            let arrives = zone.at(day, delivery.arrives);
+            let from = booked_from(snapshot, delivery.site, arrives);
+            let of_day = (0..snapshot.grid.len()).find(|&slot| snapshot.grid.day(SlotIx::from_row(slot)) >= day);
+            Arrival { site: delivery.site, arrives, from: from.max(of_day.unwrap_or(snapshot.grid.len())) }
+        });
+        VisitDay { day, opens: zone.at(day, facts.opens), arrivals: arrivals.collect() }
+    };
+    days.filter(|&day| day >= snapshot.first_visit[point] && calendar.opens_on(day)).map(on).collect()
+}
+
+/// The prices of a stage, gathered.
+pub struct Tables<'a> {
+    pub(super) facts: &'a Facts<'a>,
+    pub(super) before: &'a Before,
+    prices: &'a Prices,
+    /// Per site, test and slot: the cheapest analyser.
+    run: Vec<Scaled>,
+    /// Per site and slot.
+    pub(super) report: Vec<Scaled>,
+    /// Per site and slot: reception and quota.
+    pub(super) book: Vec<Scaled>,
+    /// Per origin, destination and slot: the cheapest couriers that a tube can be booked in after.
+    reach: Vec<Scaled>,
+    /// Per slot: the cheapest centrifuge anywhere until then.
+    pub(super) spin: Vec<Scaled>,
+    /// The cheapest place to freeze.
+    pub(super) freeze: Scaled,
+    /// The cheapest aliquot.
+    pub(super) aliquot: Scaled,
+}
+
+impl<'a> Tables<'a> {
+    /// The tables of a stage at these prices.
+    ///
+    /// Time: sites × tests × slots, and twice the departures per site.
+    pub fn new(facts: &'a Facts<'a>, before: &'a Before, prices: &'a Prices) -> Self {
+        let mut this = Self {
+            facts,
+            before,
+            prices,
+            run: Vec::new(),
+            report: Vec::new(),
+            book: Vec::new(),
+            reach: Vec::new(),
+            spin: Vec::new(),
+            freeze: NEVER,
+            aliquot: NEVER,
+        };
+        this.gather_sites();
+        this.gather_runs();
+        this.gather_reach();
+        this
+    }
+
+    /// The price of using so much of a cell; [`NEVER`] when less is left.
+    pub(super) fn price(&self, cell: CellIx, amount: u64) -> Scaled {
+        if self.before.left[cell] < amount { NEVER } else { self.prices.of(cell, amount) }
+    }
+
+    fn gather_sites(&mut self) {
+        let snapshot = self.facts.snapshot;
+        let (capacity, grid, policy) = (&snapshot.capacity, &snapshot.grid, &snapshot.policy);
+        let mut spin = vec![NEVER; self.facts.slots];
+        for site in snapshot.network.sites.indices() {
+            let mut aliquoting = NEVER;
+            for slot in grid.slots() {
+                let quota = capacity.quota(site, grid.day(slot)).map_or(0, |cell| self.price(cell, 1));
+                self.book.push(NEVER.min(self.price(capacity.reception(site, slot), 1) + quota));
+                self.report.push(self.price(capacity.reporting(site, slot), 1));
+                aliquoting = aliquoting.min(self.price(capacity.aliquoting(site, slot), 1));
+                spin[slot.row()] = spin[slot.row()].min(self.price(capacity.centrifuge(site, slot), 1));
+            }
+            let place = self.price(capacity.freezer(site), 1);
+            self.freeze = self.freeze.min(aliquoting + place);
+            self.aliquot = self.aliquot.min(aliquoting);
+        }
+        self.freeze = NEVER.min(self.freeze + scaled(policy.prices.freeze));
+        self.aliquot = NEVER.min(self.aliquot + scaled(policy.prices.aliquot));
+        for slot in 1..spin.len() {
+            spin[slot] = spin[slot].min(spin[slot - 1]);
+        }
+        self.spin = spin.into_iter().map(|price| NEVER.min(price + scaled(policy.prices.spin))).collect();
+    }
+
+    fn gather_runs(&mut self) {
+        let facts = self.facts;
+        let snapshot = facts.snapshot;
+        let (tests, slots) = (snapshot.catalogue.tests.len(), facts.slots);
+        self.run = vec![NEVER; snapshot.network.sites.len() * tests * slots];
+        for site in snapshot.network.sites.indices() {
+            for test in snapshot.catalogue.tests.indices() {
+                let first = (site.row() * tests + test.row()) * slots;
+                for &(analyser, run_days) in facts.analysers(site, test) {
+                    for slot in 0..slots {
+                        let price = self.analyser(analyser, run_days, test, slot);
+                        let best = &mut self.run[first + slot];
+                        *best = price.min(*best);
+                    }
+                }
+            }
+        }
+    }
+
+    fn analyser(&self, analyser: AnalyserIx, run_days: Option<CalendarIx>, test: TestIx, slot: usize) -> Scaled {
+        let snapshot = self.facts.snapshot;
+        if !self.facts.works(analyser, run_days, slot) {
+            return NEVER;
+        }
+        let work = u64::from(snapshot.catalogue.tests[test].analyser_time.millis());
+        let time = self.price(snapshot.capacity.analyser_time(analyser, SlotIx::from_row(slot)), work);
+        let stock: Scaled = snapshot.capacity.stock(analyser, test).map(|cell| self.price(cell, 1)).sum();
+        NEVER.min(time + stock)
+    }
+
+    /// The analyser whose price at a site in a slot is the least.
+    pub(super) fn cheapest_analyser(&self, site: SiteIx, test: TestIx, slot: usize) -> Option<AnalyserIx> {
+        let at_price = |&(analyser, run_days): &(AnalyserIx, Option<CalendarIx>)| {
+            (self.analyser(analyser, run_days, test, slot), analyser)
+        };
+        self.facts.analysers(site, test).iter().map(at_price).min().map(|(_, analyser)| analyser)
+    }
+
+    fn gather_reach(&mut self) {
+        let snapshot = self.facts.snapshot;
+        let (sites, slots) = (snapshot.network.sites.len(), self.facts.slots);
+        let tube = scaled(snapshot.policy.prices.courier_tube);
+        let legs: Vec<Scaled> = snapshot
+            .departures
+            .indices()
+            .map(|departure| NEVER.min(self.price(snapshot.capacity.courier(departure), 1) + tube))
+            .collect();
+        self.reach = vec![NEVER; sites * sites * slots];
+        let mut aboard = vec![NEVER; legs.len()];
+        for origin in 0..sites {
+            let reach = &mut self.reach[origin * sites * slots..(origin + 1) * sites * slots];
+            let mut there = vec![NEVER; sites];
+            there[origin] = 0;
+            aboard.fill(NEVER);
+            for event in &self.facts.events {
+                match *event {
+                    Event::Leaves { departure, from } => {
+                        aboard[departure] = aboard[departure].min(NEVER.min(there[from.row()] + legs[departure]));
+                    }
+                    Event::Arrives { departure, to, slot } => {
+                        let at = to.row();
+                        there[at] = there[at].min(aboard[departure]);
+                        if slot < slots {
+                            let cell = &mut reach[at * slots + slot];
+                            *cell = aboard[departure].min(*cell);
+                        }
+                    }
+                }
+            }
+            reach[origin * slots..(origin + 1) * slots].fill(0);
+            for to in 0..sites {
+                for slot in to * slots + 1..(to + 1) * slots {
+                    reach[slot] = reach[slot].min(reach[slot - 1]);
+                }
+            }
+        }
+    }
+
+    /// Per slot: the cheapest couriers from a site to another that a tube can be booked in after.
+    pub(super) fn reach(&self, from: SiteIx, to: SiteIx) -> &[Scaled] {
+        let (sites, slots) = (self.facts.snapshot.network.sites.len(), self.facts.slots);
+        let first = (from.row() * sites + to.row()) * slots;
+        &self.reach[first..first + slots]
+    }
+
+    /// Per slot: the cheapest analyser of a site for a test.
+    pub(super) fn run(&self, site: SiteIx, test: TestIx) -> &[Scaled] {
+        let first = (site.row() * self.facts.snapshot.catalogue.tests.len() + test.row()) * self.facts.slots;
+        &self.run[first..first + self.facts.slots]
+    }
+
+    /// Per slot, from a flat table by site.
+    pub(super) fn of_site<'b>(&self, table: &'b [Scaled], site: SiteIx) -> &'b [Scaled] {
+        &table[site.row() * self.facts.slots..(site.row() + 1) * self.facts.slots]
+    }
+
+    /// The price of a visit.
+    pub(super) fn visit(&self, point: CollectionPointIx, day: Day) -> Scaled {
+        let capacity = &self.facts.snapshot.capacity;
+        let cells = [capacity.visits(point, day), capacity.recall_cap(day)];
+        NEVER.min(cells.into_iter().map(|cell| cell.map_or(NEVER, |cell| self.price(cell, 1))).sum())
+    }
+}

@@ -1,0 +1,142 @@
+//! What is one option of a patient? Everything that happens to its lines in a stage.
+
+use labtriage_core::cost::{burden, result_cost, step_cost, unserved_cost};
+use labtriage_core::plan::{Disposition, Hold, Recollection, Run, Step, Visit};
+use labtriage_core::snapshot::Snapshot;
+use labtriage_core::table::{CellIx, LineIx, PatientIx, SampleIx, SiteIx, SlotIx};
+
+/// What happens to a patient's lines of a stage.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Choice {
+    /// The visit that this stage gives.
+    pub(crate) visit: Option<Visit>,
+    pub(crate) samples: Box<[SampleChoice]>,
+}
+
+/// What happens to the lines of one sample.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct SampleChoice {
+    pub(crate) sample: SampleIx,
+    /// The steps that this stage adds to the sample's way.
+    pub(crate) steps: Box<[Step]>,
+    /// The new tube that this stage adds.
+    pub(crate) recollection: Option<Recollection>,
+    /// The lines of the stage, in order, with what happens to each.
+    pub(crate) lines: Box<[(LineIx, Disposition)]>,
+}
+
+impl Choice {
+    /// Cost in thousandths of a weighted day, as the plan counts it; the burden only when no earlier
+    /// stage has recalled the patient.
+    pub(crate) fn cost(&self, snapshot: &Snapshot, patient: PatientIx, recalled: bool) -> i64 {
+        let mut total: i64 = self.samples.iter().map(|sample| sample.cost(snapshot)).sum();
+        if self.recalls() && !recalled {
+            total += burden(snapshot, patient).thousandths();
+        }
+        total
+    }
+
+    /// Whether any line is recalled.
+    pub(crate) fn recalls(&self) -> bool {
+        let mut lines = self.samples.iter().flat_map(|sample| sample.lines.iter());
+        lines.any(|(_, disposition)| matches!(disposition, Disposition::Recall(_)))
+    }
+
+    /// Tells every use, cell by cell.
+    pub(crate) fn uses(&self, snapshot: &Snapshot, add: &mut dyn FnMut(CellIx, u64)) {
+        if let Some(visit) = self.visit {
+            let cells = [snapshot.capacity.visits(visit.point, visit.day), snapshot.capacity.recall_cap(visit.day)];
+            cells.into_iter().flatten().for_each(|cell| add(cell, 1));
+        }
+        for sample in &self.samples {
+            sample.uses(snapshot, add);
+        }
+    }
+}
+
+impl SampleChoice {
+    fn cost(&self, snapshot: &Snapshot) -> i64 {
+        let steps: i64 = self.steps.iter().map(|&step| step_cost(snapshot, step).thousandths()).sum();
+        steps + self.lines.iter().map(|&(line, disposition)| line_cost(snapshot, line, disposition)).sum::<i64>()
+    }
+
+    fn uses(&self, snapshot: &Snapshot, add: &mut dyn FnMut(CellIx, u64)) {
+        steps_use(snapshot, self.sample, &self.steps, add);
+        if let Some(new) = self.recollection {
+            book_in_uses(snapshot, new.site, new.booked_in, add);
+        }
+        for &(line, disposition) in &self.lines {
+            match disposition {
+                Disposition::Run(run) => run_uses(snapshot, line, run, true, add),
+                Disposition::Recall(Some(run)) => run_uses(snapshot, line, run, false, add),
+                Disposition::Recall(None) | Disposition::Cancel(_) | Disposition::Hold(_) => {}
+            }
+        }
+    }
+}
+
+/// What a line costs, the burden of its patient aside.
+pub(crate) fn line_cost(snapshot: &Snapshot, line: LineIx, disposition: Disposition) -> i64 {
+    match disposition {
+        Disposition::Run(run) | Disposition::Recall(Some(run)) => {
+            let (waiting, lateness) = result_cost(snapshot, line, snapshot.grid.end(run.reported));
+            (waiting + lateness).thousandths()
+        }
+        Disposition::Recall(None) => unserved_cost(snapshot, line).thousandths(),
+        Disposition::Hold(hold) => {
+            let loss = if hold == Hold::Irreplaceable { snapshot.policy.irreplaceable_loss.thousandths() } else { 0 };
+            unserved_cost(snapshot, line).thousandths() + loss
+        }
+        Disposition::Cancel(_) => 0,
+    }
+}
+
+/// What the steps of a sample use, from where it stands.
+pub(crate) fn steps_use(snapshot: &Snapshot, sample: SampleIx, steps: &[Step], add: &mut dyn FnMut(CellIx, u64)) {
+    let capacity = &snapshot.capacity;
+    let mut site = snapshot.backlog.samples[sample].site;
+    for &step in steps {
+        match step {
+            Step::Spin(slot) => add(capacity.centrifuge(site, slot), 1),
+            Step::Freeze(slot) => {
+                add(capacity.aliquoting(site, slot), 1);
+                add(capacity.freezer(site), 1);
+            }
+            Step::Aliquot(slot) => add(capacity.aliquoting(site, slot), 1),
+            Step::Send(departure) => {
+                add(capacity.courier(departure), 1);
+                site = snapshot.network.couriers[snapshot.departures[departure].courier].to;
+            }
+            Step::BookIn(slot) => book_in_uses(snapshot, site, slot, add),
+            Step::Refrigerate | Step::Thaw(_) => {}
+        }
+    }
+}
+
+pub(crate) fn book_in_uses(snapshot: &Snapshot, site: SiteIx, slot: SlotIx, add: &mut dyn FnMut(CellIx, u64)) {
+    add(snapshot.capacity.reception(site, slot), 1);
+    if let Some(quota) = snapshot.capacity.quota(site, snapshot.grid.day(slot)) {
+        add(quota, 1);
+    }
+}
+
+/// What a run and its report use; a run from the sample itself counts against its requester's cap.
+pub(crate) fn run_uses(snapshot: &Snapshot, line: LineIx, run: Run, capped: bool, add: &mut dyn FnMut(CellIx, u64)) {
+    let facts = &snapshot.backlog.lines[line];
+    let capacity = &snapshot.capacity;
+    let site = match run.analyser {
+        Some(analyser) => {
+            let work = u64::from(snapshot.catalogue.tests[facts.test].analyser_time.millis());
+            add(capacity.analyser_time(analyser, run.slot), work);
+            capacity.stock(analyser, facts.test).for_each(|cell| add(cell, 1));
+            snapshot.network.analysers[analyser].site
+        }
+        None => snapshot.backlog.samples[facts.sample].site,
+    };
+    add(capacity.reporting(site, run.reported), 1);
+    let request = &snapshot.backlog.requests[snapshot.backlog.request_of(line)];
+    let cap = capacity.requester_cap(request.requester, snapshot.grid.day(run.slot));
+    if let Some(cap) = cap.filter(|_| capped) {
+        add(cap, 1);
+    }
+}

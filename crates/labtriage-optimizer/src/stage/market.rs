@@ -1,0 +1,150 @@
+//! What does a use cost at the prices, and is it still there?
+
+use labtriage_core::calendar::Calendar;
+use labtriage_core::certificate::{SHIFT, Scaled};
+use labtriage_core::snapshot::Snapshot;
+use labtriage_core::table::{AnalyserIx, CalendarIx, CellIx, Ix, LineIx, SiteIx, SlotIx, TestIx};
+use labtriage_core::units::Cost;
+
+/// More than anything costs: what cannot be had.
+pub(super) const NEVER: Scaled = 1 << 54;
+
+pub(super) const fn scaled(cost: Cost) -> Scaled {
+    cost.thousandths() << SHIFT
+}
+
+/// Who runs what and when, whatever it costs.
+pub(crate) struct Menu {
+    tests: usize,
+    /// Analysers by site and test, with the calendar of their run days.
+    analysers: Vec<Vec<(AnalyserIx, Option<CalendarIx>)>>,
+    open: Vec<Vec<bool>>,
+    /// Minutes from now to the end of each slot.
+    pub(super) minutes: Vec<i64>,
+}
+
+impl Menu {
+    pub(crate) fn new(snapshot: &Snapshot) -> Self {
+        let (network, grid) = (&snapshot.network, &snapshot.grid);
+        let tests = snapshot.catalogue.tests.len();
+        let mut analysers = vec![Vec::new(); network.sites.len() * tests];
+        for (analyser, facts) in network.analysers.enumerate() {
+            for &(test, run_days) in &facts.menu {
+                analysers[facts.site.row() * tests + test.row()].push((analyser, run_days));
+            }
+        }
+        let opens = |calendar: &Calendar| {
+            let open = |slot| calendar.open_between(network.zone, grid.start(slot), grid.end(slot)).get() > 0;
+            grid.slots().map(open).collect()
+        };
+        Self {
+            tests,
+            analysers,
+            open: network.calendars.iter().map(opens).collect(),
+            minutes: grid.slots().map(|slot| i64::from(grid.end(slot).since(snapshot.now).get())).collect(),
+        }
+    }
+
+    pub(super) fn of(&self, site: SiteIx, test: TestIx) -> &[(AnalyserIx, Option<CalendarIx>)] {
+        &self.analysers[site.row() * self.tests + test.row()]
+    }
+
+    pub(super) fn runs(&self, site: SiteIx, test: TestIx) -> bool {
+        !self.of(site, test).is_empty()
+    }
+
+    fn works(&self, run_days: Option<CalendarIx>, slot: usize) -> bool {
+        run_days.is_none_or(|days| self.open[days.row()][slot])
+    }
+
+    /// The slots that have ended so many minutes from now.
+    pub(super) fn ended_by(&self, minutes: i64) -> usize {
+        self.minutes.partition_point(|&end| end <= minutes)
+    }
+}
+
+/// Prices, and what is left.
+#[derive(Clone, Copy)]
+pub(super) struct Market<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) menu: &'a Menu,
+    pub(super) prices: &'a [Scaled],
+    pub(super) left: &'a [u64],
+}
+
+/// What one patient has already taken while its own choice is put together.
+#[derive(Default, Clone)]
+pub(super) struct Taken(Vec<(usize, u64)>);
+
+impl Taken {
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub(super) fn take(&mut self, cell: CellIx, amount: u64) {
+        match self.0.iter_mut().find(|(taken, _)| *taken == cell.row()) {
+            Some((_, sum)) => *sum += amount,
+            None => self.0.push((cell.row(), amount)),
+        }
+    }
+
+    fn of(&self, cell: usize) -> u64 {
+        self.0.iter().find(|(taken, _)| *taken == cell).map_or(0, |(_, sum)| *sum)
+    }
+}
+
+impl Market<'_> {
+    /// The price of using so much of a cell; [`NEVER`] when less is left.
+    pub(super) fn price(&self, cell: CellIx, amount: u64) -> Scaled {
+        if self.left[cell.row()] < amount { NEVER } else { self.value(cell, amount) }
+    }
+
+    fn value(&self, cell: CellIx, amount: u64) -> Scaled {
+        self.prices[cell.row()].saturating_mul(i64::try_from(amount).unwrap_or(i64::MAX)).min(NEVER >> 6)
+    }
+
+    /// The same beside what the patient itself has taken.
+    pub(super) fn price_beside(&self, taken: &Taken, cell: CellIx, amount: u64) -> Scaled {
+        let left = self.left[cell.row()].saturating_sub(taken.of(cell.row()));
+        if left < amount { NEVER } else { self.value(cell, amount) }
+    }
+
+    /// Reception, and a partner's quota.
+    pub(super) fn booking(&self, site: SiteIx, slot: usize) -> Scaled {
+        let slot = SlotIx::from_row(slot);
+        let capacity = &self.snapshot.capacity;
+        let quota = capacity.quota(site, self.snapshot.grid.day(slot)).map_or(0, |cell| self.price(cell, 1));
+        NEVER.min(self.price(capacity.reception(site, slot), 1) + quota)
+    }
+
+    /// The price of a test on an analyser in a slot.
+    pub(super) fn work(
+        &self,
+        (analyser, run_days): (AnalyserIx, Option<CalendarIx>),
+        test: TestIx,
+        slot: usize,
+        price: impl Fn(CellIx, u64) -> Scaled,
+    ) -> Scaled {
+        if !self.menu.works(run_days, slot) {
+            return NEVER;
+        }
+        let capacity = &self.snapshot.capacity;
+        let work = u64::from(self.snapshot.catalogue.tests[test].analyser_time.millis());
+        let time = price(capacity.analyser_time(analyser, SlotIx::from_row(slot)), work);
+        let stock: Scaled = capacity.stock(analyser, test).map(|cell| price(cell, 1)).sum();
+        NEVER.min(time + stock)
+    }
+
+    /// The cost of a line's result that is out at the end of each slot.
+    pub(super) fn results(&self, line: LineIx, results: &mut Vec<Scaled>) {
+        let snapshot = self.snapshot;
+        let weight = i64::from(snapshot.weights[line].thousandths());
+        let due = i64::from(snapshot.due[line].since(snapshot.now).get());
+        let lateness = snapshot.policy.bands[snapshot.bands[line]].lateness.get().saturating_sub(100);
+        results.clear();
+        results.extend(self.menu.minutes.iter().map(|&minutes| {
+            let late = weight * (minutes - due).max(0) / 1440;
+            (weight * minutes / 1440 + late * i64::from(lateness) / 100) << SHIFT
+        }));
+    }
+}

@@ -1,0 +1,15 @@
+//! How does a stage become cheap? Its patients' choices, priced together by the engine.
+//!
+//! Reading order: `choice` (what one option is) · `market` (prices, and what is left) · `ways` (where
+//! a sample can go) · `sample` (what its lines cost there) · `patient` (the cheapest option) ·
+//! `problem` (a stage, as the engine sees it).
+
+pub(crate) mod choice;
+mod market;
+mod patient;
+mod problem;
+mod sample;
+mod ways;
+
+pub(crate) use patient::Chooser;
+pub(crate) use problem::{Ground, Stage, whole_prices};

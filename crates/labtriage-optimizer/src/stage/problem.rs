@@ -1,0 +1,212 @@
+//! What is one stage to the engine? Patients are items, capacity cells are resources.
+
+use labtriage_core::certificate::stage::{Before, PatientSamples, of_line};
+use labtriage_core::certificate::tables::{Facts, Tables};
+use labtriage_core::certificate::{Prices, SHIFT, Scaled, patient};
+use labtriage_core::duplicates::Repeat;
+use labtriage_core::plan::Step;
+use labtriage_core::snapshot::Snapshot;
+use labtriage_core::table::{CollectionPointIx, Ix, LineIx, PatientIx, SampleIx, SiteIx, SlotIx, Table};
+use labtriage_core::time::{Day, Instant};
+
+use super::choice::{Choice, line_cost};
+use super::market::{Market, Menu};
+use super::patient::Chooser;
+use crate::greedy::Planner;
+use crate::routes::Routes;
+use crate::way::{Way, cut_off_day};
+
+/// A new tube that a collection point delivers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    pub(super) site: SiteIx,
+    pub(super) arrives: Instant,
+    /// The first slot in which it can be booked in.
+    pub(super) from: usize,
+}
+
+/// What a collection point can do on a day.
+#[derive(Clone, Debug)]
+pub(super) struct VisitDay {
+    pub(super) day: Day,
+    pub(super) opens: Instant,
+    pub(super) arrivals: Vec<Arrival>,
+}
+
+/// Whether a sample's way is decided already.
+pub(super) enum Standing {
+    /// It stands where it stands.
+    Free,
+    /// It is booked in: its containers, each with the slot from which on it can be run.
+    Placed(Vec<(Way, usize)>),
+}
+
+/// What does not change from stage to stage.
+pub(crate) struct Ground<'a> {
+    pub(crate) facts: Facts<'a>,
+    pub(crate) samples: PatientSamples,
+    menu: Menu,
+    /// Per collection point: the days on which it may see a recalled patient.
+    days: Vec<Vec<VisitDay>>,
+}
+
+impl<'a> Ground<'a> {
+    pub(crate) fn new(snapshot: &'a Snapshot) -> Self {
+        Self {
+            facts: Facts::new(snapshot),
+            samples: PatientSamples::new(&snapshot.backlog),
+            menu: Menu::new(snapshot),
+            days: snapshot.network.collection_points.indices().map(|point| visit_days(snapshot, point)).collect(),
+        }
+    }
+}
+
+fn visit_days(snapshot: &Snapshot, point: CollectionPointIx) -> Vec<VisitDay> {
+    let (zone, grid) = (snapshot.network.zone, &snapshot.grid);
+    let facts = &snapshot.network.collection_points[point];
+    let calendar = &snapshot.network.calendars[facts.calendar];
+    let arrival = |site, arrives: Instant| {
+        let first_day = cut_off_day(snapshot, site, arrives, true);
+        let from = grid.slot_at(arrives)?.row();
+        let from = (from..grid.len()).find(|&slot| grid.day(SlotIx::from_row(slot)) >= first_day)?;
+        Some(Arrival { site, arrives, from })
+    };
+    let days = (0..grid.day_count()).map(|n| grid.first_day().plus_days(i32::try_from(n).unwrap_or(0)));
+    days.filter(|&day| day >= snapshot.first_visit[point] && calendar.opens_on(day))
+        .map(|day| VisitDay {
+            day,
+            opens: zone.at(day, facts.opens),
+            arrivals: facts
+                .delivers
+                .iter()
+                .filter_map(|delivery| arrival(delivery.site, zone.at(day, delivery.arrives)))
+                .collect(),
+        })
+        .collect()
+}
+
+/// The undecided lines of one stage, by patient, on what earlier stages have left.
+pub(crate) struct Stage<'a> {
+    pub(super) planner: &'a Planner<'a>,
+    ground: &'a Ground<'a>,
+    pub(super) before: &'a Before,
+    patients: Vec<PatientIx>,
+    /// Cost of the lines of each patient that are decided without capacity.
+    fixed: Vec<i64>,
+    limits: Vec<u64>,
+}
+
+impl<'a> Stage<'a> {
+    pub(crate) fn new(planner: &'a Planner<'a>, ground: &'a Ground<'a>, before: &'a Before) -> Self {
+        let snapshot = planner.snapshot;
+        let limits = snapshot.capacity.limits().indices().map(|cell| planner.remaining.left(cell)).collect();
+        let mut this =
+            Self { planner, ground, before, patients: Vec::new(), fixed: Vec::new(), limits };
+        for patient in snapshot.backlog.patients.indices() {
+            let lines = || ground.samples.of(patient).iter().flat_map(|&sample| snapshot.backlog.samples[sample].lines());
+            if lines().any(|line| this.decides(line)) {
+                let decided = lines().filter(|&line| of_line(snapshot, line) == before.stage && !this.decides(line));
+                let fixed = decided.map(|line| line_cost(snapshot, line, planner.lines[line])).sum();
+                this.patients.push(patient);
+                this.fixed.push(fixed);
+            }
+        }
+        this
+    }
+
+    pub(super) fn snapshot(&self) -> &'a Snapshot {
+        self.planner.snapshot
+    }
+
+    /// Whether a line is for this stage to decide.
+    pub(super) fn decides(&self, line: LineIx) -> bool {
+        let snapshot = self.planner.snapshot;
+        !self.planner.decided[line.row()]
+            && of_line(snapshot, line) == self.before.stage
+            && snapshot.repeats[line] == Repeat::Survives
+    }
+
+    pub(super) fn may_ever_run(&self, line: LineIx) -> bool {
+        self.planner.may_ever_run(line)
+    }
+
+    pub(super) fn forced_discard(&self, sample: SampleIx) -> bool {
+        self.planner.forced_discard(sample).is_some()
+    }
+
+    pub(super) fn routes(&self) -> &Routes {
+        &self.planner.routes
+    }
+
+    pub(super) fn samples_of(&self, patient: PatientIx) -> &[SampleIx] {
+        self.ground.samples.of(patient)
+    }
+
+    pub(super) fn days(&self, point: CollectionPointIx) -> &[VisitDay] {
+        &self.ground.days[point.row()]
+    }
+
+    /// The patients whose lines it decides, in order.
+    pub(crate) fn patients(&self) -> &[PatientIx] {
+        &self.patients
+    }
+
+    /// What is there of each cell.
+    pub(crate) fn limits(&self) -> &[u64] {
+        &self.limits
+    }
+
+    /// The containers of a sample whose way an earlier stage has decided.
+    pub(super) fn standing(&self, sample: SampleIx) -> Standing {
+        let tube = &self.planner.tubes[sample];
+        let Some((_, from)) = tube.placed else { return Standing::Free };
+        let snapshot = self.planner.snapshot;
+        let steps = self.planner.steps_of(sample);
+        let split = steps.iter().position(|step| matches!(step, Step::Aliquot(_)));
+        let main = Way::replay(snapshot, sample, &steps[..split.unwrap_or(steps.len())]);
+        let mut places = vec![(main, from.row())];
+        if let Some((_, from)) = tube.second {
+            places.push((Way::replay(snapshot, sample, steps), from.row()));
+        }
+        Standing::Placed(places)
+    }
+
+    pub(super) fn market<'m>(&'m self, prices: &'m [Scaled], left: &'m [u64]) -> Market<'m> {
+        Market { snapshot: self.planner.snapshot, menu: &self.ground.menu, prices, left }
+    }
+
+    /// What a choice costs, with what is decided of the patient anyway.
+    pub(crate) fn cost(&self, item: usize, choice: &Choice) -> i64 {
+        let patient = self.patients[item];
+        self.fixed[item] + choice.cost(self.planner.snapshot, patient, self.before.recalled[patient.row()])
+    }
+
+    /// The cheapest choice of a patient at these prices on what is left; there always is one.
+    pub(crate) fn cheapest(&self, item: usize, prices: &[Scaled], left: &[u64], chooser: &mut Chooser) -> Option<Choice> {
+        chooser.choose(self, &self.market(prices, left), self.patients[item])
+    }
+
+    /// The tables of the bound at these prices.
+    pub(crate) fn tables<'p>(&'p self, prices: &'p Prices) -> Tables<'p> {
+        Tables::new(&self.ground.facts, self.before, prices)
+    }
+
+    /// A lower bound on what any choice of a patient costs, with its uses at their prices.
+    pub(crate) fn minimum(
+        &self,
+        item: usize,
+        tables: &Tables<'_>,
+        scratch: &mut patient::Scratch,
+        add: &mut dyn FnMut(usize, u64),
+    ) -> f64 {
+        let mut add = |cell: labtriage_core::table::CellIx, amount| add(cell.row(), amount);
+        let least = patient::minimum(tables, &self.ground.samples, self.patients[item], scratch, Some(&mut add));
+        least as f64 / f64::from(1u32 << SHIFT)
+    }
+}
+
+/// Prices per unit as the certificate counts them, from prices in thousandths of a weighted day.
+pub(crate) fn whole_prices(prices: &[f64]) -> Prices {
+    let whole = |price: &f64| (price * f64::from(1u32 << SHIFT)).round() as Scaled;
+    Prices::new(Table::new(prices.iter().map(whole).collect()))
+}

@@ -1,0 +1,413 @@
+//! What are the options of one sample, and which costs least?
+//!
+//! For each line, site and slot the cost of a test is worked out once: the cheapest analyser, then
+//! the cheapest slot to report in. Each way of the sample then only looks up sums.
+
+use labtriage_core::catalogue::{Phase, State};
+use labtriage_core::certificate::Scaled;
+use labtriage_core::cost::unserved_cost;
+use labtriage_core::duplicates::Repeat;
+use labtriage_core::table::{Ix, LineIx, SampleIx, SiteIx, SlotIx, TestIx};
+use labtriage_core::viability::fresh_clock;
+
+use super::market::{Market, NEVER, scaled};
+use super::problem::{Standing, Stage, VisitDay};
+use super::ways::{Candidate, arrived, candidates, frozen, preparations, runs_until};
+use crate::way::Way;
+
+/// One line of a sample, with what it costs to leave it out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LineCase {
+    pub(super) line: LineIx,
+    pub(super) test: TestIx,
+    /// Held or waiting, its patient not recalled for it; [`NEVER`] when it cannot.
+    pub(super) held: Scaled,
+    /// Left out in the cheapest way, its patient recalled.
+    pub(super) left_out: Scaled,
+    pub(super) weight: u32,
+    /// The result is there: reported at the sample's site.
+    pub(super) reported: bool,
+    /// Can be run from the sample in one of its ways.
+    pub(super) open: bool,
+    /// What the requester's cap takes per local day, if there is one.
+    capped: bool,
+}
+
+/// A way with the slots in which its lines can be run.
+#[derive(Clone, Debug)]
+pub(super) struct Offer {
+    pub(super) candidate: Candidate,
+    /// Per line: until which slot, from the first.
+    pub(super) until: Vec<usize>,
+    /// Frozen until this slot, thawed in it.
+    pub(super) thawed: Option<usize>,
+    /// Booked in before.
+    pub(super) booked: bool,
+}
+
+/// Which offer, booked in in which slot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Picked {
+    pub(super) offer: usize,
+    pub(super) from: usize,
+}
+
+/// The least cost found, and where the sample goes for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Least {
+    pub(super) cost: Scaled,
+    pub(super) picked: Option<Picked>,
+}
+
+/// A new tube: which arrival of its day, booked in in this slot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Anew {
+    pub(super) arrival: usize,
+    pub(super) from: usize,
+}
+
+/// One sample with its lines of the stage; its buffers are used again from sample to sample.
+#[derive(Default)]
+pub(super) struct SampleCase {
+    pub(super) sample: Option<SampleIx>,
+    pub(super) lines: Vec<LineCase>,
+    pub(super) recallable: bool,
+    pub(super) offers: Vec<Offer>,
+    tested: Vec<Scaled>,
+    lowest: Vec<Scaled>,
+    results: Vec<Scaled>,
+    best: Vec<Scaled>,
+    fresh: Vec<usize>,
+    found: Vec<Candidate>,
+}
+
+impl SampleCase {
+    /// Opens a sample for the lines that the stage decides; `false` when it has none.
+    pub(super) fn open(&mut self, stage: &Stage<'_>, market: &Market<'_>, sample: SampleIx) -> bool {
+        let snapshot = market.snapshot;
+        let facts = &snapshot.backlog.samples[sample];
+        self.sample = Some(sample);
+        self.lines.clear();
+        self.offers.clear();
+        let patient = snapshot.backlog.requests[facts.request].patient;
+        let never = snapshot.backlog.patients[patient].never_recalled();
+        self.recallable = !facts.irreplaceable && !never;
+        for line in facts.lines().filter(|&line| stage.decides(line)) {
+            self.add(market, line, never);
+        }
+        if self.lines.is_empty() {
+            return false;
+        }
+        self.test(market);
+        self.offer(stage, market, sample);
+        true
+    }
+
+    fn add(&mut self, market: &Market<'_>, line: LineIx, never: bool) {
+        let snapshot = market.snapshot;
+        debug_assert_eq!(snapshot.repeats[line], Repeat::Survives);
+        let facts = &snapshot.backlog.lines[line];
+        let sample = &snapshot.backlog.samples[facts.sample];
+        let unserved = scaled(unserved_cost(snapshot, line));
+        let (mut held, mut left_out) = (NEVER, unserved);
+        if facts.result_held {
+            held = self.reported(market, line, sample.site).min(unserved);
+            left_out = held;
+        } else if never || self.keeps_as_it_is(market, line) {
+            held = unserved;
+        } else if sample.irreplaceable {
+            held = unserved + scaled(snapshot.policy.irreplaceable_loss);
+        }
+        if !self.recallable {
+            left_out = held;
+        }
+        let requester = snapshot.backlog.requests[sample.request].requester;
+        let capped = snapshot.capacity.requester_cap(requester, snapshot.grid.first_day()).is_some();
+        self.lines.push(LineCase {
+            line,
+            test: facts.test,
+            held,
+            left_out,
+            weight: snapshot.weights[line].thousandths(),
+            reported: facts.result_held,
+            open: false,
+            capped,
+        });
+    }
+
+    fn keeps_as_it_is(&self, market: &Market<'_>, line: LineIx) -> bool {
+        let snapshot = market.snapshot;
+        let end = snapshot.grid.horizon_end();
+        snapshot.clocks[line].closes().is_some_and(|closes| closes > end)
+    }
+
+    fn reported(&mut self, market: &Market<'_>, line: LineIx, site: SiteIx) -> Scaled {
+        market.results(line, &mut self.results);
+        let capacity = &market.snapshot.capacity;
+        let price = |slot| market.price(capacity.reporting(site, SlotIx::from_row(slot)), 1);
+        (0..self.results.len()).map(|slot| self.results[slot] + price(slot)).min().unwrap_or(NEVER)
+    }
+
+    /// Works out what a test of each line costs at each site and slot.
+    fn test(&mut self, market: &Market<'_>) {
+        let snapshot = market.snapshot;
+        let (sites, slots) = (snapshot.network.sites.len(), snapshot.grid.len());
+        self.tested.clear();
+        self.tested.resize(self.lines.len() * sites * slots, NEVER);
+        self.lowest.clear();
+        self.lowest.resize(self.lines.len(), NEVER);
+        for (row, case) in self.lines.iter().enumerate() {
+            market.results(case.line, &mut self.results);
+            let band = snapshot.bands[case.line];
+            for site in snapshot.network.sites.indices() {
+                if case.reported && !self.recallable || !snapshot.network.accepts(site, band) {
+                    continue;
+                }
+                let first = (row * sites + site.row()) * slots;
+                let tested = &mut self.tested[first..first + slots];
+                for &analyser in market.menu.of(site, case.test) {
+                    for (slot, best) in tested.iter_mut().enumerate() {
+                        let price = market.work(analyser, case.test, slot, |cell, amount| market.price(cell, amount));
+                        *best = price.min(*best);
+                    }
+                }
+                if market.menu.runs(site, case.test) {
+                    let mut out = NEVER;
+                    for slot in (0..slots).rev() {
+                        let cell = snapshot.capacity.reporting(site, SlotIx::from_row(slot));
+                        out = out.min(self.results[slot] + market.price(cell, 1));
+                        tested[slot] = NEVER.min(tested[slot] + out);
+                        self.lowest[row] = self.lowest[row].min(tested[slot]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What a test costs a line at a site, per slot.
+    pub(super) fn tested(&self, market: &Market<'_>, row: usize, site: SiteIx) -> &[Scaled] {
+        let (sites, slots) = (market.snapshot.network.sites.len(), market.snapshot.grid.len());
+        let first = (row * sites + site.row()) * slots;
+        &self.tested[first..first + slots]
+    }
+
+    /// The least that a line can cost, wherever and whenever.
+    pub(super) fn lowest(&self) -> Scaled {
+        self.lines.iter().zip(&self.lowest).map(|(line, &lowest)| lowest.min(line.left_out)).sum()
+    }
+
+    /// All ways of the sample in which any of its lines can be run.
+    fn offer(&mut self, stage: &Stage<'_>, market: &Market<'_>, sample: SampleIx) {
+        let snapshot = market.snapshot;
+        let run_in = |line: &LineCase| snapshot.catalogue.tests[line.test].run_in;
+        let hopeful = |line: &&LineCase| !line.reported && stage.may_ever_run(line.line);
+        if let Standing::Placed(places) = stage.standing(sample) {
+            for (way, from) in places {
+                let candidate = Candidate { way, from, price: 0, preparation: 0 };
+                self.push_offer(market, candidate, true);
+            }
+            return;
+        }
+        let unspun = self.lines.iter().filter(hopeful).any(|line| run_in(line) == Phase::Primary);
+        let spins = self.lines.iter().filter(hopeful).any(|line| run_in(line) == Phase::Separated);
+        if !unspun && !spins || stage.forced_discard(sample) {
+            return;
+        }
+        let prepared = preparations(market, sample, unspun, spins);
+        let mut found = std::mem::take(&mut self.found);
+        for (number, preparation) in prepared.iter().enumerate() {
+            found.clear();
+            let wanted = |site| self.lines.iter().any(|line| market.menu.runs(site, line.test));
+            candidates(market, stage.routes(), preparation, number, wanted, &mut found);
+            for candidate in found.drain(..) {
+                self.push_offer(market, candidate, false);
+            }
+        }
+        self.found = found;
+        self.offer_frozen(market, &prepared.iter().map(|prepared| prepared.way.clone()).collect::<Vec<_>>());
+    }
+
+    fn push_offer(&mut self, market: &Market<'_>, candidate: Candidate, booked: bool) {
+        // The same storage has the same windows, wherever it leads.
+        let known = self.offers.last().filter(|offer| {
+            !booked && offer.candidate.preparation == candidate.preparation && offer.candidate.way.stays == candidate.way.stays
+        });
+        let until = match known {
+            Some(offer) => offer.until.clone(),
+            None => self.lines.iter().map(|line| if line.reported { 0 } else { runs_until(market, line.line, &candidate.way.stays) }).collect(),
+        };
+        self.admit(Offer { candidate, until, thawed: None, booked });
+    }
+
+    fn admit(&mut self, offer: Offer) {
+        let mut any = false;
+        for (line, &until) in self.lines.iter_mut().zip(&offer.until) {
+            if until > offer.candidate.from {
+                line.open = true;
+                any = true;
+            }
+        }
+        if any {
+            self.offers.push(offer);
+        }
+    }
+
+    /// Frozen where it stands, thawed in each slot there is: only for lines whose other windows close
+    /// within the horizon.
+    fn offer_frozen(&mut self, market: &Market<'_>, prepared: &[Way]) {
+        let slots = market.snapshot.grid.len();
+        let kept = |row: usize| self.offers.iter().map(|offer| offer.until[row]).max().unwrap_or(0);
+        let short = (0..self.lines.len()).any(|row| !self.lines[row].reported && kept(row) < slots);
+        let Some(way) = prepared.iter().find(|way| way.separated()).filter(|_| short) else { return };
+        let Some(way) = frozen(market, way) else { return };
+        let Some(candidate) = arrived(market, way, usize::MAX) else { return };
+        let runs_here = |line: &LineCase| market.menu.runs(candidate.way.site, line.test);
+        if !self.lines.iter().any(runs_here) {
+            return;
+        }
+        for slot in candidate.from..slots {
+            let mut way = candidate.way.clone();
+            if way.thaw_in(market.snapshot, SlotIx::from_row(slot)).is_none() {
+                continue;
+            }
+            let until: Vec<usize> =
+                self.lines.iter().map(|line| if line.reported { 0 } else { runs_until(market, line.line, &way.stays) }).collect();
+            if until.iter().all(|&until| until <= slot) {
+                break;
+            }
+            let candidate = Candidate { way: candidate.way.clone(), ..candidate.clone() };
+            self.admit(Offer { candidate, until, thawed: Some(slot), booked: false });
+        }
+    }
+
+    /// The least cost of its lines when each may also be left out at its price in `otherwise`.
+    pub(super) fn least(&mut self, market: &Market<'_>, otherwise: &[Scaled]) -> Least {
+        let mut least = Least { cost: otherwise.iter().sum::<Scaled>().min(NEVER), picked: None };
+        let offers = std::mem::take(&mut self.offers);
+        for (number, offer) in offers.iter().enumerate() {
+            self.of_offer(market, otherwise, number, offer, &mut least);
+        }
+        self.offers = offers;
+        least
+    }
+
+    fn of_offer(
+        &mut self,
+        market: &Market<'_>,
+        otherwise: &[Scaled],
+        number: usize,
+        offer: &Offer,
+        least: &mut Least,
+    ) {
+        let site = offer.candidate.way.site;
+        let last = offer.until.iter().copied().max().unwrap_or(0);
+        let mut best = std::mem::take(&mut self.best);
+        best.clear();
+        best.extend_from_slice(otherwise);
+        let first = offer.thawed.unwrap_or(offer.candidate.from);
+        for from in (first..last).rev() {
+            let mut total = offer.candidate.price;
+            for (row, best) in best.iter_mut().enumerate() {
+                if from < offer.until[row] {
+                    *best = self.tested(market, row, site)[from].min(*best);
+                }
+                total += *best;
+            }
+            if total >= least.cost || offer.thawed.is_some() && from > first {
+                continue;
+            }
+            let booked = match (offer.booked, offer.thawed) {
+                (true, _) => (0, from),
+                (false, None) => (market.booking(site, from), from),
+                (false, Some(slot)) => {
+                    let slots = offer.candidate.from..=slot;
+                    slots.map(|slot| (market.booking(site, slot), slot)).min().unwrap_or((NEVER, 0))
+                }
+            };
+            if total + booked.0 < least.cost {
+                *least = Least { cost: total + booked.0, picked: Some(Picked { offer: number, from: booked.1 }) };
+            }
+        }
+        self.best = best;
+    }
+
+    /// The least cost of re-testing the wanted lines from one new tube of a day.
+    pub(super) fn anew(
+        &mut self,
+        market: &Market<'_>,
+        day: &VisitDay,
+        otherwise: &[Scaled],
+        wanted: impl Fn(&LineCase) -> bool,
+    ) -> (Scaled, Option<Anew>) {
+        let mut least = (NEVER, None);
+        for (arrival, tube) in day.arrivals.iter().enumerate() {
+            self.fresh.clear();
+            let fresh = self.lines.iter().map(|line| fresh_until(market, line, day, arrival));
+            self.fresh.extend(fresh);
+            let last = self.fresh.iter().copied().max().unwrap_or(0);
+            self.best.clear();
+            self.best.extend_from_slice(otherwise);
+            for from in (tube.from..last).rev() {
+                let mut total = 0;
+                for (row, _) in self.lines.iter().enumerate().filter(|(_, line)| wanted(line)) {
+                    if from < self.fresh[row] {
+                        self.best[row] = self.tested(market, row, tube.site)[from].min(self.best[row]);
+                    }
+                    total += self.best[row];
+                }
+                if total < least.0 {
+                    let total = total + market.booking(tube.site, from);
+                    if total < least.0 {
+                        least = (total, Some(Anew { arrival, from }));
+                    }
+                }
+            }
+        }
+        least
+    }
+
+    /// The least cost of re-testing each line on a day, whatever the others do and without booking in.
+    pub(super) fn each_anew(&self, market: &Market<'_>, day: &VisitDay, least: &mut [Scaled]) {
+        for (arrival, tube) in day.arrivals.iter().enumerate() {
+            for (row, line) in self.lines.iter().enumerate() {
+                let until = fresh_until(market, line, day, arrival);
+                if let Some(slots) = self.tested(market, row, tube.site).get(tube.from..until) {
+                    least[row] = slots.iter().copied().min().unwrap_or(NEVER).min(least[row]);
+                }
+            }
+        }
+    }
+
+    pub(super) fn has_open(&self) -> bool {
+        self.lines.iter().any(|line| line.open)
+    }
+
+    /// Whether the sample may go with an aliquot to a second site on a way.
+    pub(super) fn divides(&self, market: &Market<'_>, way: &Way) -> bool {
+        let Some(sample) = self.sample else { return false };
+        let specimen = market.snapshot.backlog.samples[sample].specimen;
+        market.snapshot.catalogue.specimens[specimen].aliquots
+            && way.separated()
+            && !matches!(way.state(), State::SeparatedThawed | State::SeparatedFrozen)
+    }
+}
+
+impl LineCase {
+    /// The cell of its requester's cap in a slot.
+    pub(super) fn cap(&self, market: &Market<'_>, slot: usize) -> Option<labtriage_core::table::CellIx> {
+        let snapshot = market.snapshot;
+        let requester = snapshot.backlog.requests[snapshot.backlog.request_of(self.line)].requester;
+        let day = snapshot.grid.day(SlotIx::from_row(slot));
+        snapshot.capacity.requester_cap(requester, day).filter(|_| self.capped)
+    }
+}
+
+/// Until which slot a line can be run on a new tube.
+pub(super) fn fresh_until(market: &Market<'_>, case: &LineCase, day: &VisitDay, arrival: usize) -> usize {
+    let snapshot = market.snapshot;
+    let run_in = snapshot.catalogue.tests[case.test].run_in;
+    let margin = snapshot.policy.safety_margin;
+    let arrives = day.arrivals[arrival].arrives;
+    let clock = fresh_clock(snapshot.limits_of(case.line), run_in, day.opens, arrives, margin);
+    clock.closes().map_or(0, |closes| market.menu.ended_by(i64::from(closes.since(snapshot.now).get())))
+}
