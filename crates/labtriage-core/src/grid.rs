@@ -1,4 +1,4 @@
-//! Which slot is it? The planning grid: hours at first, shifts later, days at the far end.
+//! Which slot is it? The planning grid: short slots at first, longer ones later.
 
 use crate::policy::Policy;
 use crate::table::{Ix, SlotIx};

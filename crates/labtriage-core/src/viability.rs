@@ -135,6 +135,21 @@ pub fn fresh_clock(limits: &Limits, run_in: Phase, collected: Instant, arrives: 
     Clock::Until(closes.minus(margin))
 }
 
+/// The state whose limit decides [`fresh_clock`] once the tube has arrived.
+pub fn fresh_state(limits: &Limits, run_in: Phase) -> State {
+    let keeps = |state: State| match limits.of(state) {
+        Limit::Within(limit) => limit,
+        Limit::Unknown | Limit::Forbidden => Minutes::ZERO,
+    };
+    match run_in {
+        Phase::Primary => State::PrimaryAmbient,
+        Phase::Separated if keeps(State::SeparatedRefrigerated) > keeps(State::SeparatedAmbient) => {
+            State::SeparatedRefrigerated
+        }
+        Phase::Separated => State::SeparatedAmbient,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,5 +241,13 @@ mod tests {
         assert_eq!(fresh(14), Clock::Until(at(14 + 48)));
         assert_eq!(fresh(15), Clock::Lost(at(15), LostBy::Expiry(PA)));
         assert_eq!(limits(&[]).get(Phase::Primary, Condition::Frozen), Limit::Unknown);
+    }
+
+    #[test]
+    fn a_fresh_tube_is_kept_in_the_better_condition() {
+        let state = |rows: &[(State, i32)], run_in| fresh_state(&limits(rows), run_in);
+        assert_eq!(state(&[(PA, 6), (SR, 48)], Phase::Separated), SR);
+        assert_eq!(state(&[(PA, 6), (SA, 24), (SR, 0)], Phase::Separated), SA);
+        assert_eq!(state(&[(PA, 6), (SR, 48)], Phase::Primary), PA);
     }
 }

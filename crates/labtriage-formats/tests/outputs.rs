@@ -365,6 +365,7 @@ fn every_list_says_what_to_do() {
     check("worklists/HUB.csv", "A8", "analyser", "report only");
     check("worklists/HUB.csv", "A8", "reported", "2024-06-03 10:00");
     check("worklists/HOSP.csv", "K", "comes_from", "here");
+    check("worklists/HOSP.csv", "K", "new_tube", "");
     check("transfers.csv", "A1", "departs", "2024-06-03 10:00");
     check("transfers.csv", "A1", "condition", "refrigerated");
     check("transfers.csv", "A1", "container", "aliquot");
@@ -395,6 +396,29 @@ fn every_list_says_what_to_do() {
     check("recalls/W1.csv", "P3", "visit_point", "to be arranged");
     check("holds.csv", "A6", "reason", "a person's override holds it: ring [number taken out] first (line 1)");
     check("quarantine.csv", "7", "message", "'@unknown test");
+}
+
+#[test]
+fn the_bench_expects_the_new_tubes_of_recalled_patients() {
+    let (snapshot, mut plan) = everything();
+    // Potassium would be spoilt before the van arrives; sodium keeps.
+    let (potassium, sodium) = (line_of(&snapshot, "A2", "K"), line_of(&snapshot, "A2", "NA"));
+    (plan.lines[potassium], plan.lines[sodium]) = (plan.lines[sodium], plan.lines[potassium]);
+    let files = files(&snapshot, &plan);
+    let rows: Vec<&str> = files["worklists/HUB.csv"].lines().collect();
+    assert!(rows[0].ends_with(",reported,new_tube,replaces"), "{}", rows[0]);
+    // The pseudonym of the patient stands on the recall list only; the old tube's number ties the two together.
+    assert_eq!(
+        rows[1..],
+        [
+            "HUB-CHEM,2024-06-03 13:00,2024-06-03 14:00,A1,SST,TSH,TSH,urgent,HOSP,2024-06-03 10:45,2024-06-06 03:59,72,\
+             separated refrigerated,T,sourced,50,,,2024-06-03 15:00,,",
+            "HUB-CHEM,2024-06-05 00:00,2024-06-05 04:00,,SST,NA,NA,routine,POINT,2024-06-04 17:00,2024-06-11 17:00,168,\
+             separated refrigerated,T,sourced,10,,,2024-06-05 04:00,visit 2024-06-04,A2",
+            "report only,2024-06-03 09:00,2024-06-03 10:00,A8,EDTA,FBC,FBC,routine,here,,,,,,,,,,2024-06-03 10:00,,",
+        ]
+    );
+    assert!(!files["worklists/HOSP.csv"].contains("visit"), "a re-test stands where it is run, and only there");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use labtriage_core::overrides::Pin;
 use labtriage_core::plan::{Cancel, Disposition, Plan, Recollection, Rule, Run, Step};
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::table::{Ix, LineIx, SampleIx, SiteIx, SlotIx, Table};
+use labtriage_core::trace::Trace;
 use labtriage_core::units::Microlitres;
 
 use crate::order::stages;
@@ -99,6 +100,44 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// A planner for one sample of a plan that is there: everything else is decided. What is left
+    /// must be given by [`Remaining::refill`].
+    pub(crate) fn resume(snapshot: &'a Snapshot, plan: &Plan, sample: SampleIx) -> Self {
+        let mut this = Self::new(snapshot);
+        this.decided.fill(true);
+        this.steps = plan.steps_of(sample).to_vec();
+        let mut trace = Trace::default();
+        // The steps of a lawful plan are possible; of any other, what is possible counts.
+        let _ = trace.replay(snapshot, sample, &this.steps);
+        let place = |way: &labtriage_core::trace::Way| {
+            way.booked_in.map(|booked_in| (way.site, way.last_slot.unwrap_or(booked_in)))
+        };
+        let tube = &mut this.tubes[sample];
+        tube.steps = plan.samples[sample].steps;
+        tube.placed = place(trace.main());
+        tube.second = trace.second().and_then(place);
+        for line in snapshot.backlog.samples[sample].lines() {
+            let Disposition::Run(run) = plan.lines[line] else { continue };
+            let Some(analyser) = run.analyser else { continue };
+            let at_second = trace.main().site != snapshot.network.analysers[analyser].site;
+            this.use_volume(line, sample, run, if at_second { Container::Second } else { Container::Main });
+        }
+        this
+    }
+
+    /// The steps of a sample so far.
+    pub(crate) fn steps_of(&self, sample: SampleIx) -> &[Step] {
+        let tube = &self.tubes[sample];
+        &self.steps[tube.first_step as usize..tube.first_step as usize + usize::from(tube.steps)]
+    }
+
+    /// The steps of a sample's own container, those of an aliquot aside.
+    pub(crate) fn main_steps(&self, sample: SampleIx) -> &[Step] {
+        let steps = self.steps_of(sample);
+        let main = steps.iter().position(|step| matches!(step, Step::Aliquot(_))).unwrap_or(steps.len());
+        &steps[..main]
+    }
+
     /// Decides what needs no capacity: repeats are cancelled, lines that must wait are held.
     pub(crate) fn settle(&mut self, line: LineIx) -> Option<Disposition> {
         let disposition = match self.snapshot.repeats[line] {
@@ -136,7 +175,8 @@ impl<'a> Planner<'a> {
         self.snapshot.overrides.pins(line).map(|(_, pin)| pin).reduce(both)
     }
 
-    fn run_within(&mut self, line: LineIx, sample: SampleIx, pin: Pin) -> Option<Run> {
+    /// Runs a line within a pin, by the way its tube has or one that it chooses, and takes the capacity.
+    pub(crate) fn run_within(&mut self, line: LineIx, sample: SampleIx, pin: Pin) -> Option<Run> {
         if self.tubes[sample].placed.is_some() {
             return self.follow(line, sample, pin).or_else(|| self.split(line, sample, pin));
         }

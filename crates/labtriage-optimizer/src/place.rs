@@ -53,7 +53,7 @@ impl Planner<'_> {
     /// Runs a line where the tube already goes.
     pub(crate) fn follow(&mut self, line: LineIx, sample: SampleIx, pin: Pin) -> Option<Run> {
         let tube = self.tubes[sample];
-        let steps = &self.steps[tube.first_step as usize..tube.first_step as usize + usize::from(tube.steps)];
+        let steps = self.steps_of(sample);
         let split = steps.iter().position(|step| matches!(step, Step::Aliquot(_)));
         let main = Way::replay(self.snapshot, sample, &steps[..split.unwrap_or(steps.len())]);
         let second = split.map(|_| Way::replay(self.snapshot, sample, steps));
@@ -109,8 +109,7 @@ impl Planner<'_> {
         if tube.second.is_some() || !self.snapshot.catalogue.specimens[specimen].aliquots {
             return None;
         }
-        let steps = &self.steps[tube.first_step as usize..tube.first_step as usize + usize::from(tube.steps)];
-        let main = Way::replay(self.snapshot, sample, steps);
+        let main = Way::replay(self.snapshot, sample, self.steps_of(sample));
         if !main.separated() || matches!(main.state(), State::SeparatedThawed | State::SeparatedFrozen) {
             return None;
         }
@@ -202,7 +201,7 @@ impl Planner<'_> {
     }
 
     /// The way to a site: spun before it leaves where there is a centrifuge, else on arrival.
-    fn prepared(&mut self, start: &Way, to: SiteIx, spins: bool, refrigerated: bool) -> Option<Way> {
+    pub(crate) fn prepared(&mut self, start: &Way, to: SiteIx, spins: bool, refrigerated: bool) -> Option<Way> {
         let mut way = start.clone();
         let spun_here = spins && way.spin(self.snapshot, &mut self.remaining).is_some();
         if refrigerated && (spun_here || !spins) {
@@ -284,7 +283,7 @@ impl Planner<'_> {
 
     /// The most that an analyser may lose if the line is run from a container; `None` when there is
     /// not even enough for the test.
-    fn dead_volume_max(&self, line: LineIx, container: Container) -> Option<Microlitres> {
+    pub(crate) fn dead_volume_max(&self, line: LineIx, container: Container) -> Option<Microlitres> {
         let facts = &self.snapshot.backlog.lines[line];
         let tube = &self.tubes[facts.sample];
         let other = tube.dead[1 - container as usize];
@@ -293,7 +292,8 @@ impl Planner<'_> {
         (left >= tube.dead[container as usize]).then_some(left)
     }
 
-    fn use_volume(&mut self, line: LineIx, sample: SampleIx, run: Run, container: Container) {
+    /// Counts what a run takes from a container.
+    pub(crate) fn use_volume(&mut self, line: LineIx, sample: SampleIx, run: Run, container: Container) {
         let loses = |analyser: AnalyserIx| self.snapshot.network.analysers[analyser].dead_volume;
         let test = self.snapshot.backlog.lines[line].test;
         let tube = &mut self.tubes[sample];
@@ -330,9 +330,6 @@ impl Planner<'_> {
 
     /// The stays of a tube on the way it has so far.
     pub(crate) fn stays(&self, sample: SampleIx) -> Vec<Stay> {
-        let tube = &self.tubes[sample];
-        let steps = &self.steps[tube.first_step as usize..tube.first_step as usize + usize::from(tube.steps)];
-        let main = steps.iter().position(|step| matches!(step, Step::Aliquot(_))).unwrap_or(steps.len());
-        Way::replay(self.snapshot, sample, &steps[..main]).stays
+        Way::replay(self.snapshot, sample, self.main_steps(sample)).stays
     }
 }

@@ -100,6 +100,14 @@ impl<'a> Remaining<'a> {
         }
     }
 
+    /// Starts again with so much left.
+    pub(crate) fn refill(&mut self, left: &Table<CellIx, u64>) {
+        self.left.clone_from(left);
+        let rates = [&mut self.reception, &mut self.reporting, &mut self.centrifuge, &mut self.aliquoting];
+        let rows = rates.into_iter().chain([&mut self.analysers]).flatten();
+        rows.for_each(|row| row.first_open = 0);
+    }
+
     /// How much of a cell is left.
     pub(crate) fn left(&self, cell: CellIx) -> u64 {
         self.left[cell]

@@ -11,6 +11,7 @@ use labtriage_core::plan::{Disposition, Rule};
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::time::Minutes;
 use labtriage_core::units::{Cost, Percent};
+use labtriage_optimizer::explain::{Obstacle, Stop, explain};
 use proptest::prelude::*;
 
 /// A sample in a few small numbers.
@@ -154,6 +155,22 @@ proptest! {
         let (a, b) = (fixture(&tubes, capacity, &order).snapshot(), fixture(&tubes, capacity, &turned).snapshot());
         for rule in Rule::ALL {
             prop_assert_eq!(common::lawful(&a, rule), common::lawful(&b, rule));
+        }
+    }
+
+    #[test]
+    fn every_line_is_explained(tubes in proptest::collection::vec(tube(), 1..12), capacity in 0..8u32) {
+        let order: Vec<usize> = (0..tubes.len()).collect();
+        let snapshot = fixture(&tubes, capacity, &order).snapshot();
+        let plan = common::lawful(&snapshot, Rule::BandEdf);
+        for line in snapshot.backlog.lines.indices() {
+            let found = explain(&snapshot, &plan, line);
+            let run = matches!(plan.lines[line], Disposition::Run(_));
+            prop_assert_eq!(found.obstacle.is_none(), run);
+            if let Some(Obstacle::Stopped { places, change }) = &found.obstacle {
+                let saves = places.iter().any(|place| matches!(place.stop, Stop::Lacking(_)));
+                prop_assert!(!places.is_empty() && (saves || change.is_none()));
+            }
         }
     }
 

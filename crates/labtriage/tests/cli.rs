@@ -87,6 +87,17 @@ fn a_night_from_plan_to_explanation() {
 }
 
 #[test]
+fn a_line_that_was_stopped_says_where_by_what_and_what_would_have_saved_it() {
+    let bench = Bench::new();
+    let shipped = include_str!("../../../config/network.toml");
+    assert!(shipped.contains("\ncapacity_percent = 100 "));
+    let nothing = shipped.replacen("\ncapacity_percent = 100 ", "\ncapacity_percent = 0 ", 1);
+    fs::write(bench.path("night/network.toml"), nothing).unwrap();
+    bench.run(&["plan", "night", "--quiet"]);
+    insta::assert_snapshot!("explain_stopped", bench.run(&["explain", "A4", "--plan", "night/plan"]));
+}
+
+#[test]
 fn inputs_are_checked_without_planning() {
     let bench = Bench::new();
     insta::assert_snapshot!("check_inputs", bench.run(&["check", "night"]));

@@ -10,7 +10,7 @@ use labtriage_core::snapshot::Snapshot;
 use labtriage_core::table::{CellIx, LineIx, SampleIx, SlotIx};
 use labtriage_core::time::Instant;
 use labtriage_core::viability::{Clock, LostBy};
-use labtriage_optimizer::explain::{Alternative, Explanation, Lacking, Obstacle, explain as why};
+use labtriage_optimizer::explain::{Alternative, Change, Explanation, Lacking, Obstacle, Place, Stop, explain as why};
 use serde_json::json;
 
 use crate::args::ExplainArguments;
@@ -66,6 +66,16 @@ fn lines_of(snapshot: &Snapshot, what: &str) -> Vec<LineIx> {
     }
 }
 
+/// Where a line was stopped, and by what.
+fn places(obstacle: &Obstacle) -> &[Place] {
+    if let Obstacle::Stopped { places, .. } = obstacle { places } else { &[] }
+}
+
+/// What would have saved a line.
+fn change(obstacle: &Obstacle) -> Option<&Change> {
+    if let Obstacle::Stopped { change, .. } = obstacle { change.as_ref() } else { None }
+}
+
 /// Puts an explanation into words.
 struct Words<'a> {
     snapshot: &'a Snapshot,
@@ -90,6 +100,9 @@ impl Words<'_> {
             if let Some(outranked) = self.outranked_by(obstacle) {
                 row("outranked by", &outranked);
             }
+            for words in self.by_stop(places(obstacle)) {
+                row("places", &words);
+            }
         }
         format!("{}\n{out}", self.head(explanation.line))
     }
@@ -108,6 +121,9 @@ impl Words<'_> {
             "stopped_by": obstacle.map(|obstacle| self.obstacle(obstacle, explanation)),
             "saved_by": obstacle.and_then(|obstacle| self.saved_by(obstacle)),
             "outranked_by": obstacle.and_then(|obstacle| self.outranked_by(obstacle)),
+            "places": obstacle.map_or(&[][..], places).iter().map(|place| json!({
+                "site": self.snapshot.network.sites[place.site].code,
+                "stopped_by": self.stop(&place.stop) })).collect::<Vec<_>>(),
         })
     }
 
@@ -168,7 +184,10 @@ impl Words<'_> {
     }
 
     fn way(&self, line: LineIx) -> String {
-        let steps = self.plan.steps_of(self.snapshot.backlog.lines[line].sample);
+        self.after(self.plan.steps_of(self.snapshot.backlog.lines[line].sample))
+    }
+
+    fn after(&self, steps: &[Step]) -> String {
         let words: Vec<String> = steps.iter().map(|step| self.step(*step)).collect();
         if words.is_empty() { String::new() } else { format!(" (after: {})", words.join("; ")) }
     }
@@ -305,30 +324,54 @@ impl Words<'_> {
             },
             Obstacle::Unknown => "its clock: no limit is known, and the policy allows no guess".to_owned(),
             Obstacle::Settled => "a rule about repeats, holds or the patient; capacity plays no part".to_owned(),
-            Obstacle::NoAnalyser => {
-                "the menu: no analyser where the tube is runs this test for this band, and no courier way is in time"
-                    .to_owned()
-            }
-            Obstacle::Handling => {
-                "handling: spinning, transport, volume or freezing does not fit into its window".to_owned()
-            }
-            Obstacle::Full { lacking, .. } => {
-                let cells: Vec<String> = lacking.iter().map(|lacks| self.cell(lacks.cell)).collect();
-                format!("capacity: no room in {}", cells.join(" and "))
-            }
+            Obstacle::Stopped { change: Some(change), .. } => self.room(&change.lacking),
+            Obstacle::Stopped { places, change: None } => match places.as_slice() {
+                [only] => self.stop(&only.stop),
+                _ => "a law or lacking capacity at every site that its tube can reach".to_owned(),
+            },
         }
     }
 
+    /// What stopped a line at one site.
+    fn stop(&self, stop: &Stop) -> String {
+        match stop {
+            Stop::Law(law) => format!("{}: {}", law.code(), law.title()),
+            Stop::Lacking(lacking) => self.room(lacking),
+        }
+    }
+
+    /// What stopped a line, each with the sites where it did, in order of the first of them.
+    fn by_stop(&self, places: &[Place]) -> Vec<String> {
+        let mut groups: Vec<(&Stop, Vec<&str>)> = Vec::new();
+        for place in places {
+            let site = self.snapshot.network.sites[place.site].code.as_str();
+            match groups.iter_mut().find(|(stop, _)| **stop == place.stop) {
+                Some((_, sites)) => sites.push(site),
+                None => groups.push((&place.stop, vec![site])),
+            }
+        }
+        groups.into_iter().map(|(stop, sites)| format!("{}: {}", sites.join(", "), self.stop(stop))).collect()
+    }
+
+    fn room(&self, lacking: &[Lacking]) -> String {
+        if lacking.is_empty() {
+            return "the order of the rule: there is room, but not when its turn came".to_owned();
+        }
+        let cells: Vec<String> = lacking.iter().map(|lacks| self.cell(lacks.cell)).collect();
+        format!("capacity: no room in {}", cells.join(" and "))
+    }
+
     fn saved_by(&self, obstacle: &Obstacle) -> Option<String> {
-        let Obstacle::Full { run, lacking, verified: true, .. } = obstacle else { return None };
+        let Change { lacking, run, steps, .. } = change(obstacle)?;
         let more: Vec<String> = lacking.iter().map(|lacks| self.more(*lacks)).collect();
-        Some(format!("{}: then {} (tried, and passed by the audit)", more.join(" and "), self.run(*run)))
+        let more = if more.is_empty() { "a later turn".to_owned() } else { more.join(" and ") };
+        Some(format!("{more}: then {}{} (tried, and passed by the audit)", self.run(*run), self.after(steps)))
     }
 
     fn outranked_by(&self, obstacle: &Obstacle) -> Option<String> {
-        let Obstacle::Full { used_by, .. } = obstacle else { return None };
         let bands = |line: &LineIx| &self.snapshot.policy.bands[self.snapshot.bands[*line]].code;
-        let lines: Vec<String> = used_by.iter().map(|line| format!("{} ({})", self.name(*line), bands(line))).collect();
+        let name = |line: &LineIx| format!("{} ({})", self.name(*line), bands(line));
+        let lines: Vec<String> = change(obstacle)?.used_by.iter().map(name).collect();
         (!lines.is_empty()).then(|| lines.join(", "))
     }
 
