@@ -12,11 +12,17 @@
 //! are counted in whole numbers. The engine reads no clock, and gives the same answer for any number
 //! of threads; only `stop` may end it early.
 
+mod assign;
+mod improve;
 mod prices;
 mod rng;
 mod scratch;
+mod solve;
 pub mod solver;
+mod state;
 pub mod table;
+
+pub use solve::{Phase, Progress, Solution, Why, solve, solve_with};
 
 /// How hard to try. Limits count work and never time.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,21 +31,49 @@ pub struct Settings {
     pub gap: f64,
     /// Passes of dual ascent over all items; none: by the number of items.
     pub passes: Option<usize>,
+    /// Passes that take each item out and put it back.
+    pub reinsertions: usize,
+    /// Calls of the oracle for ejection chains, about.
+    pub chain_calls: u64,
+    /// Neighbourhoods that are solved exactly.
+    pub neighbourhoods: usize,
+    /// Items of the first neighbourhoods.
+    pub freed_min: usize,
+    /// Items of the last neighbourhoods, when smaller ones gain nothing.
+    pub freed_max: usize,
+    /// Nodes of branch and bound per neighbourhood.
+    pub nodes: u64,
     /// Seed of everything arbitrary.
     pub seed: u64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { gap: 0.001, passes: None, seed: 1 }
+        Self {
+            gap: 0.001,
+            passes: None,
+            reinsertions: 4,
+            chain_calls: 4_000_000,
+            neighbourhoods: 400,
+            freed_min: 24,
+            freed_max: 60,
+            nodes: 200,
+            seed: 1,
+        }
     }
 }
 
 impl Settings {
-    /// Enough passes for some thousands of batches, and three at least.
+    /// Enough passes for some tens of thousands of batches, within reason.
     fn passes(&self, items: usize) -> usize {
-        self.passes.unwrap_or_else(|| (1_000_000 / items.max(1)).clamp(3, 60))
+        self.passes.unwrap_or_else(|| (3_000_000 / items.max(1)).clamp(6, 150))
     }
+}
+
+/// Whether a cost is within a gap of a bound. Costs are whole, so less than one is nothing.
+fn near(cost: i64, bound: f64, gap: f64) -> bool {
+    let above = cost as f64 - bound;
+    above <= gap * (cost as f64).abs() || above < 1.0 - 1e-6
 }
 
 /// Items with options that use resources; see the [module](self).

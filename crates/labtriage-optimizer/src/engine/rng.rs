@@ -11,14 +11,19 @@ impl Random {
         Self(ChaCha8Rng::seed_from_u64(seed))
     }
 
+    /// Any whole number.
+    pub(super) fn next(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
     /// A whole number below `end`, which is at least 1. The bias is below `end` in 2⁶⁴.
     pub(super) fn below(&mut self, end: usize) -> usize {
-        ((u128::from(self.0.next_u64()) * end.max(1) as u128) >> 64) as usize
+        ((u128::from(self.next()) * end.max(1) as u128) >> 64) as usize
     }
 
     /// A number from `low` up to `high`.
     pub(super) fn between(&mut self, low: f64, high: f64) -> f64 {
-        let unit = (self.0.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
+        let unit = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
         low + (high - low) * unit
     }
 }
