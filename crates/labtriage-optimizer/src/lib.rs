@@ -4,8 +4,10 @@
 //! out first on the capacity that is left; what cannot be run is recalled, held or waits. Reading
 //! order: [`routes`] (where tubes can go) · `remaining` (what is left) · `way` (what a tube goes
 //! through) · `order` (who comes first) · `greedy` (line by line), `place` (where a line is run),
-//! `recall` (what happens to the others), `finish` (the plan put together) · [`explain`] (why).
+//! `recall` (what happens to the others), `finish` (the plan put together) · [`explain`] (why). [`engine`]
+//! stands apart: a general optimizer that knows nothing of tubes.
 
+pub mod engine;
 pub mod explain;
 mod finish;
 mod greedy;

@@ -1,0 +1,95 @@
+//! Which option does each item get, at given prices, on what is left?
+
+use super::Problem;
+use super::scratch::Pool;
+use super::state::State;
+
+/// Items that are assigned between two looks at `stop`.
+const PIECE: usize = 256;
+
+/// All items, those first that gain most per unit of scarce worth: what the next best option would
+/// cost more, over what the cheapest one pays for what is scarce. Two calls of the oracle per item.
+pub(super) fn by_gain<P: Problem>(pool: &Pool<'_, P>, prices: &[f64]) -> Vec<usize> {
+    let problem = pool.problem;
+    let closed: Vec<u64> =
+        problem.limits().iter().zip(prices).map(|(limit, price)| if *price > 0.0 { 0 } else { *limit }).collect();
+    let items: Vec<usize> = (0..problem.items()).collect();
+    let gains = pool.each(&items, |item, scratch| gain(problem, item, prices, &closed, scratch));
+    let mut order: Vec<(f64, usize)> = gains.into_iter().zip(items).collect();
+    order.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
+    order.into_iter().map(|(_, item)| item).collect()
+}
+
+/// Without anything scarce an item hinders nobody and can wait; without another option it goes first.
+fn gain<P: Problem>(problem: &P, item: usize, prices: &[f64], closed: &[u64], scratch: &mut P::Scratch) -> f64 {
+    let Some(choice) = problem.cheapest(item, prices, None, scratch) else { return 0.0 };
+    let mut paid = 0.0;
+    problem.uses(item, &choice, &mut |resource, amount| paid += prices[resource] * amount as f64);
+    if paid <= 0.0 {
+        return f64::NEG_INFINITY;
+    }
+    let Some(other) = problem.cheapest(item, prices, Some(closed), scratch) else { return f64::INFINITY };
+    let regret = problem.cost(item, &other) - problem.cost(item, &choice);
+    regret as f64 / paid
+}
+
+/// Gives each item without a choice its cheapest option on what is left. Items for which nothing
+/// fits stay open. One call of the oracle per item.
+pub(super) fn fill<P: Problem>(
+    pool: &Pool<'_, P>,
+    state: &mut State<'_, P>,
+    order: &[usize],
+    prices: &[f64],
+    stop: &(dyn Fn() -> bool + Sync),
+) {
+    for piece in order.chunks(PIECE) {
+        // An item may stay open when time is up; the floor or nothing takes its place.
+        if stop() {
+            return;
+        }
+        pool.with(|scratch| piece.iter().for_each(|item| place(state, *item, prices, scratch)));
+    }
+}
+
+fn place<P: Problem>(state: &mut State<'_, P>, item: usize, prices: &[f64], scratch: &mut P::Scratch) {
+    if state.choice(item).is_some() {
+        return;
+    }
+    if let Some(choice) = state.problem.cheapest(item, prices, Some(state.left()), scratch) {
+        state.put(item, choice);
+    }
+}
+
+/// Takes each item out and puts it back where it costs least, until a pass gains nothing or
+/// `passes` are done. Never costs more. One call of the oracle per item and pass.
+pub(super) fn reinsert<P: Problem>(
+    pool: &Pool<'_, P>,
+    state: &mut State<'_, P>,
+    order: &[usize],
+    passes: usize,
+    stop: &(dyn Fn() -> bool + Sync),
+) {
+    let free = vec![0.0; state.left().len()];
+    for _ in 0..passes {
+        let before = state.rank();
+        for piece in order.chunks(PIECE) {
+            if stop() {
+                return;
+            }
+            pool.with(|scratch| piece.iter().for_each(|item| replace(state, *item, &free, scratch)));
+        }
+        if state.rank() == before {
+            return;
+        }
+    }
+}
+
+fn replace<P: Problem>(state: &mut State<'_, P>, item: usize, free: &[f64], scratch: &mut P::Scratch) {
+    let old = state.take(item);
+    let found = state.problem.cheapest(item, free, Some(state.left()), scratch);
+    let cost = |choice: &Option<P::Choice>| choice.as_ref().map_or(i64::MAX, |choice| state.problem.cost(item, choice));
+    let better = cost(&found) < cost(&old);
+    if let Some(choice) = if better { found.or(old) } else { old } {
+        state.put(item, choice);
+    }
+}

@@ -1,0 +1,132 @@
+//! How do the parts work together?
+
+use super::improve::{Ground, by_chains, by_neighbourhoods};
+use super::scratch::Pool;
+use super::solver::{Backend, LinearSolver};
+use super::state::State;
+use super::{Problem, Settings, assign, near, prices};
+
+/// What the engine is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Learning prices.
+    Prices,
+    /// Giving each item an option.
+    Assign,
+    /// Moving a few items at a time.
+    Chains,
+    /// Solving neighbourhoods exactly.
+    Neighbourhoods,
+}
+
+/// How far the engine is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// What it is doing.
+    pub phase: Phase,
+    /// Cost of the best whole plan so far.
+    pub cost: Option<i64>,
+    /// The lower bound, once known.
+    pub bound: Option<f64>,
+}
+
+/// Why the engine stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The plan is as near to the bound as was asked.
+    Gap,
+    /// The work was done.
+    Limits,
+    /// `stop` said so.
+    Stopped,
+}
+
+/// What the engine found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Solution<C> {
+    /// A choice per item; none where nothing that fits was found.
+    pub choices: Vec<Option<C>>,
+    /// Items without a choice.
+    pub open: usize,
+    /// Σ cost of the choices.
+    pub cost: i64,
+    /// No lawful plan costs less, up to the rounding of sums of `f64`; minus infinity when stopped
+    /// before prices were known.
+    pub bound: f64,
+    /// Cost per unit of each resource, at least 0; they prove the bound.
+    pub prices: Vec<f64>,
+    /// Why it stopped.
+    pub stopped: Why,
+}
+
+/// Chooses one option per item. See [`solve_with`], which this calls without a floor and with the
+/// [`Backend`] of the build.
+pub fn solve<P: Problem>(
+    problem: &P,
+    settings: &Settings,
+    stop: &(dyn Fn() -> bool + Sync),
+    progress: &dyn Fn(Progress),
+) -> Solution<P::Choice> {
+    solve_with(problem, None, settings, &Backend, stop, progress)
+}
+
+/// Chooses one option per item.
+///
+/// `floor` is a plan that is returned, or improved, when no better one is found. `stop` is asked
+/// between small pieces of work, from any thread. While it says no, the answer is the same for any
+/// number of threads. Work is linear in the items, times the passes of the settings.
+pub fn solve_with<P: Problem>(
+    problem: &P,
+    floor: Option<Vec<P::Choice>>,
+    settings: &Settings,
+    solver: &dyn LinearSolver,
+    stop: &(dyn Fn() -> bool + Sync),
+    progress: &dyn Fn(Progress),
+) -> Solution<P::Choice> {
+    let pool = Pool::new(problem);
+    progress(Progress { phase: Phase::Prices, cost: None, bound: None });
+    let priced = prices::learn(&pool, settings, solver, stop);
+    let tell = |phase, state: &State<'_, P>| {
+        let cost = (state.open() == 0).then(|| state.cost());
+        progress(Progress { phase, cost, bound: Some(priced.bound) });
+    };
+    let floor = floor.map(|choices| State::from(problem, choices));
+    let mut state = first(&pool, &priced.prices, floor, settings, stop);
+    tell(Phase::Assign, &state);
+    let (bound, prices, split) = (priced.bound, &priced.prices, &priced.split);
+    let ground = Ground { pool: &pool, prices, bound, split, settings, solver, stop };
+    by_chains(&ground, &mut state, settings.chain_calls);
+    tell(Phase::Chains, &state);
+    by_neighbourhoods(&ground, &mut state, &|state| tell(Phase::Neighbourhoods, state));
+    let stopped = why(&state, priced.bound, settings, stop);
+    let (open, cost) = state.rank();
+    Solution { choices: state.into_choices(), open, cost, bound: priced.bound, prices: priced.prices, stopped }
+}
+
+/// The better of the floor and of what prices assign.
+fn first<'p, P: Problem>(
+    pool: &Pool<'p, P>,
+    prices: &[f64],
+    floor: Option<State<'p, P>>,
+    settings: &Settings,
+    stop: &(dyn Fn() -> bool + Sync),
+) -> State<'p, P> {
+    let mut state = State::new(pool.problem);
+    let order = assign::by_gain(pool, prices);
+    assign::fill(pool, &mut state, &order, prices, stop);
+    assign::reinsert(pool, &mut state, &order, settings.reinsertions, stop);
+    match floor {
+        Some(floor) if floor.rank() <= state.rank() => floor,
+        _ => state,
+    }
+}
+
+fn why<P: Problem>(state: &State<'_, P>, bound: f64, settings: &Settings, stop: &(dyn Fn() -> bool + Sync)) -> Why {
+    if state.open() == 0 && near(state.cost(), bound, settings.gap) {
+        Why::Gap
+    } else if stop() {
+        Why::Stopped
+    } else {
+        Why::Limits
+    }
+}
