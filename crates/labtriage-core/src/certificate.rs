@@ -111,7 +111,7 @@ pub fn bounds(snapshot: &Snapshot, plan: &Plan, certificate: &Certificate) -> Ve
     let samples = PatientSamples::new(&snapshot.backlog);
     let of_stage = |(stage, prices): (usize, &Prices)| {
         let before = Before::stage(snapshot, plan, stage);
-        let tables = Tables::new(&facts, &before, prices);
+        let tables = Tables::new(&facts, &before, prices.clone());
         let minima = minima(&tables, &samples, 0..snapshot.backlog.patients.len());
         stage_bound(minima, prices.charge(&before))
     };

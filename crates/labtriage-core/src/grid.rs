@@ -79,6 +79,11 @@ impl Grid {
         (after > 0 && after < self.bounds.len()).then(|| SlotIx::from_row(after - 1))
     }
 
+    /// How many slots have ended by an instant: the row of the first that has not.
+    pub fn ended_by(&self, instant: Instant) -> usize {
+        self.bounds[1..].partition_point(|end| *end <= instant)
+    }
+
     /// The first local day of the horizon.
     pub fn first_day(&self) -> Day {
         self.days[0]

@@ -193,10 +193,4 @@ impl<'a> Planner<'a> {
         self.snapshot.overrides.caution(line).is_some()
             || self.snapshot.clocks[line].closes().is_some_and(|closes| closes > self.snapshot.now)
     }
-
-    /// The steps of a sample so far.
-    pub(crate) fn steps_of(&self, sample: SampleIx) -> &[Step] {
-        let tube = &self.tubes[sample];
-        &self.steps[tube.first_step as usize..tube.first_step as usize + usize::from(tube.steps)]
-    }
 }

@@ -11,6 +11,7 @@ pub mod engine;
 pub mod explain;
 mod finish;
 mod greedy;
+pub mod optimise;
 mod order;
 mod place;
 mod recall;

@@ -53,7 +53,14 @@ impl Visits {
         self.of_patient[patient.row()].map(|at| self.list[at as usize])
     }
 
-    fn give(&mut self, visit: Visit) {
+    /// The visits so far, in order of patient.
+    pub(crate) fn sorted(&self) -> Vec<Visit> {
+        let mut list = self.list.clone();
+        list.sort_unstable();
+        list
+    }
+
+    pub(crate) fn give(&mut self, visit: Visit) {
         self.of_patient[visit.patient.row()] = u32::try_from(self.list.len()).ok();
         self.list.push(visit);
     }

@@ -3,7 +3,7 @@
 //! Either the patient is not recalled, or recalled without a date, or recalled to a visit on one
 //! day; the burden is paid once, the visit is shared by all samples.
 
-use crate::certificate::sample::{Anew, Least, LineCase, Ran, SampleCase, fresh_until, push_results};
+use crate::certificate::sample::{Anew, Least, LineCase, Ran, SampleCase, push_results};
 use crate::certificate::stage::{Before, PatientSamples};
 use crate::certificate::tables::{Tables, VisitDay};
 use crate::certificate::{NEVER, Scaled, scaled};
@@ -79,7 +79,9 @@ impl Scratch {
     fn cheapest(&mut self, tables: &Tables<'_>, patient: PatientIx) -> (Scaled, Way) {
         let recalled = tables.before.recalled[patient.row()];
         let fixed: Scaled = self.cases[..self.opened].iter().map(|case| case.fixed).sum();
-        let not = if recalled { NEVER } else { fixed + self.run_or(tables, |line| line.held) };
+        // A line that is neither open nor kept has its patient recalled.
+        let lost = self.lines().any(|line| line.held >= NEVER && !line.open());
+        let not = if recalled || lost { NEVER } else { fixed + self.run_or(tables) };
         let burden = if recalled { 0 } else { scaled(burden(tables.facts.snapshot, patient)) };
         let mut least = (not.min(NEVER), Way::NotRecalled);
         let recallable = self.cases[..self.opened].iter().any(|case| case.recallable && !case.lines.is_empty());
@@ -88,7 +90,8 @@ impl Scratch {
         if !recalled && (!recallable || not <= fixed + burden + at_best) {
             return least;
         }
-        let without_date = fixed + burden + self.run_or(tables, |line| line.left_out);
+        let alone = |case: &mut SampleCase| case.alone(tables).cost;
+        let without_date = fixed + burden + self.cases[..self.opened].iter_mut().map(alone).sum::<Scaled>().min(NEVER);
         if without_date < least.0 {
             least = (without_date, Way::WithoutDate);
         }
@@ -100,12 +103,12 @@ impl Scratch {
         self.cases[..self.opened].iter().flat_map(|case| &case.lines)
     }
 
-    /// Each line is run or costs so much.
-    fn run_or(&mut self, tables: &Tables<'_>, price: impl Fn(&LineCase) -> Scaled) -> Scaled {
+    /// Each line is run or held.
+    fn run_or(&mut self, tables: &Tables<'_>) -> Scaled {
         let mut total: Scaled = 0;
         for case in &mut self.cases[..self.opened] {
             self.otherwise.clear();
-            self.otherwise.extend(case.lines.iter().map(&price));
+            self.otherwise.extend(case.lines.iter().map(|line| line.held));
             total += case.least(tables, &self.otherwise).cost;
         }
         total.min(NEVER)
@@ -277,7 +280,7 @@ fn of_sample(
 ) -> OfSample {
     otherwise.clear();
     otherwise.extend(case.lines.iter().map(|line| line.left_out));
-    let run = case.least(tables, otherwise);
+    let run = case.alone(tables);
     let mut least = OfSample { cost: run.cost, ran: run.ran, anew: None, mixed: false };
     if !case.recallable {
         return least;
@@ -363,7 +366,7 @@ impl Charge<'_, '_> {
 
     fn retest_of(&self, row: usize, day: &VisitDay, anew: Anew) -> Option<At> {
         let tube = &day.arrivals[anew.arrival];
-        let until = fresh_until(self.tables, &self.case.lines[row], day, tube);
+        let until = day.until(anew.arrival, self.case.lines[row].pair);
         let found = self.case.slot_of(self.tables, row, tube.site, anew.from..until);
         found.map(|(cost, slot)| (cost, tube.site, slot, true))
     }

@@ -5,8 +5,8 @@
 //! costs the line least. Nothing else that the laws demand is looked at, so that the least found
 //! here is never more than what a lawful plan pays.
 
-use crate::certificate::tables::{Arrival, Tables, VisitDay};
-use crate::certificate::window::{Handled, closes, may_wait};
+use crate::certificate::tables::{Tables, VisitDay};
+use crate::certificate::window::{Handled, Keeping};
 use crate::certificate::{NEVER, Scaled, scaled};
 use crate::catalogue::Phase;
 use crate::cost::unserved_cost;
@@ -14,8 +14,7 @@ use crate::duplicates::Repeat;
 use crate::plan::Hold;
 use crate::snapshot::Snapshot;
 use crate::table::{Ix, LineIx, SampleIx, SiteIx, TestIx};
-use crate::time::Instant;
-use crate::viability::{Stay, fresh_clock};
+use crate::viability::Stay;
 
 /// One line of a sample, with what it costs to leave it out.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +31,10 @@ pub(super) struct LineCase {
     pub(super) reported: bool,
     /// Run or re-tested anywhere, whatever it takes to get there.
     pub(super) lowest: Scaled,
+    /// Test and specimen, as [`crate::certificate::tables::Facts::pair`] numbers them.
+    pub(super) pair: u32,
+    /// What a test takes, in microlitres.
+    volume: u32,
 }
 
 /// Where the lines of a sample are run.
@@ -74,6 +77,11 @@ pub(super) struct SampleCase {
     stays: Vec<Stay>,
     best: Vec<Scaled>,
     fresh: Vec<usize>,
+    /// Not all of its lines can be run from what there is.
+    scant: bool,
+    /// Re-tests aside; worked out once.
+    alone: Option<Least>,
+    order: Vec<(Scaled, u32)>,
 }
 
 /// The lines that no tube decides.
@@ -97,10 +105,12 @@ impl SampleCase {
         let patient = snapshot.backlog.requests[facts.request].patient;
         let never = snapshot.backlog.patients[patient].never_recalled();
         self.recallable = !facts.irreplaceable && !never;
+        let in_stage = |line: &LineIx| super::stage::of_line(snapshot, *line) == stage;
+        if !facts.lines().any(|line| in_stage(&line)) {
+            return false;
+        }
         snapshot.stays(sample, &mut self.stays);
-        let mut any = false;
-        for line in facts.lines().filter(|&line| super::stage::of_line(snapshot, line) == stage) {
-            any = true;
+        for line in facts.lines().filter(in_stage) {
             match settled(snapshot, line) {
                 Settled::At(cost) => self.fixed += cost,
                 Settled::Reported => self.add_reported(tables, line, facts.site),
@@ -108,7 +118,31 @@ impl SampleCase {
             }
         }
         self.test(tables);
-        any
+        self.alone = None;
+        self.scant = self.scant(tables, sample);
+        true
+    }
+
+    /// Whether not all of its lines can be run from what there is.
+    fn scant(&self, tables: &Tables<'_>, sample: SampleIx) -> bool {
+        let facts = tables.facts;
+        let all: u32 = self.lines.iter().filter(|line| line.open()).map(|line| line.volume).sum();
+        let loses = |line: &LineCase| {
+            facts.snapshot.network.sites.indices().map(|site| facts.dead(site, line.test)).max().unwrap_or(0)
+        };
+        let dead = self.lines.iter().map(loses).max().unwrap_or(0);
+        all + dead > facts.snapshot.backlog.samples[sample].volume.get()
+    }
+
+    /// The least cost of its lines when each may also be left out, its patient recalled.
+    pub(super) fn alone(&mut self, tables: &Tables<'_>) -> Least {
+        if let Some(alone) = self.alone {
+            return alone;
+        }
+        let otherwise: Vec<Scaled> = self.lines.iter().map(|line| line.left_out).collect();
+        let alone = self.least(tables, &otherwise);
+        self.alone = Some(alone);
+        alone
     }
 
     /// A line whose result is there: reported at the sample's site, held, or re-tested like any other.
@@ -121,8 +155,7 @@ impl SampleCase {
         let least = self.results.iter().zip(report).map(|(result, report)| result + report).min();
         let held = least.unwrap_or(NEVER).min(unserved);
         let test = snapshot.backlog.lines[line].test;
-        let case = LineCase { line, test, held, left_out: held, until: [0; 4], reported: true, lowest: NEVER };
-        self.lines.push(case);
+        self.lines.push(LineCase { reported: true, ..Self::case(tables, line, test, held, held) });
     }
 
     fn add(&mut self, tables: &Tables<'_>, line: LineIx, never_recalled: bool) {
@@ -130,10 +163,9 @@ impl SampleCase {
         let facts = &snapshot.backlog.lines[line];
         let unserved = scaled(unserved_cost(snapshot, line));
         let irreplaceable = snapshot.backlog.samples[facts.sample].irreplaceable;
-        let held = if never_recalled
-            || snapshot.must_hold(line).is_some()
-            || may_wait(snapshot, &tables.facts.reachable, line, &self.stays)
-        {
+        let keeping = Keeping::new(snapshot, &tables.facts.reachable, line, &self.stays);
+        let must_hold = snapshot.must_hold(line).is_some();
+        let held = if never_recalled || must_hold || keeping.may_wait() {
             unserved
         } else if irreplaceable {
             unserved + scaled(snapshot.policy.irreplaceable_loss)
@@ -141,22 +173,27 @@ impl SampleCase {
             NEVER
         };
         let left_out = if self.recallable { unserved } else { held };
-        let until = if snapshot.must_hold(line).is_some() { [0; 4] } else { self.until(tables, line) };
-        let case = LineCase { line, test: facts.test, held, left_out, until, reported: false, lowest: NEVER };
+        let mut case = Self::case(tables, line, facts.test, held, left_out);
+        if !must_hold {
+            case.until = Handled::ALL.map(|handled| keeping.closes(handled).map_or(0, |at| snapshot.grid.ended_by(at)));
+        }
         self.lines.push(case);
     }
 
-    fn until(&self, tables: &Tables<'_>, line: LineIx) -> [usize; 4] {
-        let (snapshot, reachable) = (tables.facts.snapshot, &tables.facts.reachable);
-        let grid = &snapshot.grid;
-        let sample = snapshot.backlog.lines[line].sample;
-        Handled::ALL.map(|handled| {
-            if !reachable.allows(snapshot, sample, handled) {
-                return 0;
-            }
-            let closes = closes(snapshot, reachable, line, &self.stays, handled);
-            closes.map_or(0, |closes| grid.slots().take_while(|&slot| grid.end(slot) <= closes).count())
-        })
+    fn case(tables: &Tables<'_>, line: LineIx, test: TestIx, held: Scaled, left_out: Scaled) -> LineCase {
+        let snapshot = tables.facts.snapshot;
+        let specimen = snapshot.backlog.samples[snapshot.backlog.lines[line].sample].specimen;
+        LineCase {
+            line,
+            test,
+            held,
+            left_out,
+            until: [0; 4],
+            reported: false,
+            lowest: NEVER,
+            pair: tables.facts.pair(test, specimen),
+            volume: snapshot.catalogue.tests[test].volume.get(),
+        }
     }
 
     /// Works out what each line costs at each site and slot.
@@ -202,7 +239,9 @@ impl SampleCase {
     pub(super) fn least(&mut self, tables: &Tables<'_>, otherwise: &[Scaled]) -> Least {
         let mut least = Least { cost: otherwise.iter().sum::<Scaled>().min(NEVER), ran: Ran::Nothing };
         for handled in 0..Handled::ALL.len() {
-            if self.lines.iter().all(|line| line.until[handled] == 0) {
+            // Freezing that keeps nothing longer only costs more.
+            let longer = |line: &LineCase| line.until[handled] > if handled >= 2 { line.until[handled - 2] } else { 0 };
+            if !self.lines.iter().any(longer) {
                 continue;
             }
             let handling = self.handling(tables, handled);
@@ -255,6 +294,9 @@ impl SampleCase {
                 }
                 total += *best;
             }
+            if total < least.cost && self.scant {
+                total += self.short_of_volume(tables, &best, otherwise, Some(site));
+            }
             if total < least.cost {
                 *least = Least { cost: total, ran: Ran::OneSite { handled, site, from } };
             }
@@ -264,6 +306,44 @@ impl SampleCase {
             }
         }
         self.best = best;
+    }
+
+    /// What it costs at the least to leave out as many of the lines that are run as there is too
+    /// little volume for: the cheapest per volume first, the last one in part (the relaxed knapsack).
+    fn short_of_volume(
+        &mut self,
+        tables: &Tables<'_>,
+        best: &[Scaled],
+        otherwise: &[Scaled],
+        site: Option<SiteIx>,
+    ) -> Scaled {
+        let Some(sample) = self.sample else { return 0 };
+        let facts = tables.facts;
+        self.order.clear();
+        let (mut needed, mut dead) = (0, u32::MAX);
+        for (row, line) in self.lines.iter().enumerate().filter(|(row, _)| best[*row] < otherwise[*row]) {
+            needed += line.volume;
+            dead = dead.min(site.map_or(0, |site| facts.dead(site, line.test)));
+            self.order.push((otherwise[row] - best[row], line.volume.max(1)));
+        }
+        let there = facts.snapshot.backlog.samples[sample].volume.get();
+        let mut short = (needed + if needed > 0 { dead } else { 0 }).saturating_sub(there);
+        if short == 0 {
+            return 0;
+        }
+        // By loss per volume, compared across so that nothing is rounded.
+        let across = |a: &(Scaled, u32), b: &(Scaled, u32)| i128::from(a.0) * i128::from(b.1);
+        self.order.sort_unstable_by(|a, b| across(a, b).cmp(&across(b, a)));
+        let mut lost = 0;
+        for &(loss, volume) in &self.order {
+            let part = short.min(volume);
+            lost += if part == volume { loss } else { loss / Scaled::from(volume) * Scaled::from(part) };
+            short -= part;
+            if short == 0 {
+                break;
+            }
+        }
+        lost
     }
 
     /// Until which slot any line can be run at a site; none when none can.
@@ -291,12 +371,29 @@ impl SampleCase {
             return;
         }
         let aliquot = if self.placed(tables) { 0 } else { tables.aliquot };
+        let lowest = |(line, &otherwise): (&LineCase, &Scaled)| line.lowest.min(otherwise);
+        let at_best: Scaled = self.lines.iter().zip(otherwise).map(lowest).sum();
         let mut total = handling + aliquot;
+        if total + at_best >= least.cost {
+            return;
+        }
+        let mut best = std::mem::take(&mut self.best);
+        best.clear();
         for (row, &otherwise) in otherwise.iter().enumerate() {
-            total += self.apart(tables, row, handled, facts.site, lines).min(otherwise);
+            let apart = self.apart(tables, row, handled, facts.site, lines).min(otherwise);
+            total += apart;
+            best.push(apart);
             if total >= least.cost {
+                self.best = best;
                 return;
             }
+        }
+        if self.scant {
+            total += self.short_of_volume(tables, &best, otherwise, None);
+        }
+        self.best = best;
+        if total >= least.cost {
+            return;
         }
         *least = Least { cost: total, ran: Ran::TwoSites { handled } };
     }
@@ -313,13 +410,14 @@ impl SampleCase {
             let (reach, book) = (tables.reach(from_site, site), tables.of_site(&tables.book, site));
             let free = self.placed(tables);
             let mut best = NEVER;
+            let tested = self.tested(tables, row, site);
             for slot in (0..until).rev() {
-                best = best.min(self.tested(tables, row, site)[slot]);
+                best = best.min(tested[slot]);
                 if free {
                     least = least.min(best);
                 } else if reach[slot] >= NEVER {
                     break;
-                } else if book[slot] < NEVER {
+                } else if best < least && book[slot] < NEVER {
                     least = least.min(best + reach[slot] / (share + 1) + book[slot] / share);
                 }
             }
@@ -341,7 +439,7 @@ impl SampleCase {
         for (arrival, tube) in day.arrivals.iter().enumerate() {
             let book = tables.of_site(&tables.book, tube.site);
             self.fresh.clear();
-            self.fresh.extend(self.lines.iter().map(|line| fresh_until(tables, line, day, tube)));
+            self.fresh.extend(self.lines.iter().map(|line| day.until(arrival, line.pair)));
             let last = self.fresh.iter().copied().max().unwrap_or(0);
             self.best.clear();
             self.best.extend_from_slice(otherwise);
@@ -363,9 +461,9 @@ impl SampleCase {
 
     /// The least cost of re-testing each line on a day, whatever the others do and without booking in.
     pub(super) fn each_anew(&self, tables: &Tables<'_>, day: &VisitDay, least: &mut [Scaled]) {
-        for tube in &day.arrivals {
+        for (arrival, tube) in day.arrivals.iter().enumerate() {
             for (row, line) in self.lines.iter().enumerate() {
-                let until = fresh_until(tables, line, day, tube);
+                let until = day.until(arrival, line.pair);
                 if let Some(slots) = self.tested(tables, row, tube.site).get(tube.from..until) {
                     least[row] = slots.iter().copied().min().unwrap_or(NEVER).min(least[row]);
                 }
@@ -396,17 +494,6 @@ impl LineCase {
     pub(super) fn open(&self) -> bool {
         self.until.iter().any(|&until| until > 0)
     }
-}
-
-/// Until which slot a line can be run on a new tube.
-pub(super) fn fresh_until(tables: &Tables<'_>, case: &LineCase, day: &VisitDay, tube: &Arrival) -> usize {
-    let snapshot = tables.facts.snapshot;
-    let run_in = snapshot.catalogue.tests[case.test].run_in;
-    let margin = snapshot.policy.safety_margin;
-    let clock = fresh_clock(snapshot.limits_of(case.line), run_in, day.opens, tube.arrives, margin);
-    let closes = clock.closes().unwrap_or(Instant::from_epoch_minutes(i32::MIN));
-    let minutes = i64::from(closes.since(snapshot.now).get());
-    tables.facts.minutes.partition_point(|&end| end <= minutes)
 }
 
 /// What is decided about a line whatever happens to its sample.

@@ -7,14 +7,15 @@ use crate::certificate::stage::Before;
 use crate::certificate::window::Reachable;
 use crate::certificate::{NEVER, Prices, Scaled, scaled};
 use crate::snapshot::Snapshot;
-use crate::table::{AnalyserIx, CalendarIx, CellIx, CollectionPointIx, Ix, SiteIx, SlotIx, TestIx};
+use crate::table::{AnalyserIx, CalendarIx, CellIx, CollectionPointIx, Ix, SiteIx, SlotIx, SpecimenIx, TestIx};
 use crate::time::{Day, Instant};
+use crate::viability::fresh_clock;
 
 /// A new tube that a collection point delivers: where, when, and from which slot on it can be booked in.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Arrival {
     pub(super) site: SiteIx,
-    pub(super) arrives: Instant,
+    arrives: Instant,
     pub(super) from: usize,
 }
 
@@ -22,8 +23,16 @@ pub(super) struct Arrival {
 #[derive(Clone, Debug)]
 pub(super) struct VisitDay {
     pub(super) day: Day,
-    pub(super) opens: Instant,
     pub(super) arrivals: Vec<Arrival>,
+    /// Per arrival and pair of test and specimen: until which slot a test can be run on it.
+    until: Vec<Vec<u16>>,
+}
+
+impl VisitDay {
+    /// Until which slot a test can be run on a new tube, from the first.
+    pub(super) fn until(&self, arrival: usize, pair: u32) -> usize {
+        usize::from(self.until[arrival][pair as usize])
+    }
 }
 
 /// What does not change with prices: who runs what and when, and which events couriers make.
@@ -38,8 +47,12 @@ pub struct Facts<'a> {
     open: Vec<Vec<bool>>,
     /// Departures and arrivals in order of time.
     events: Vec<Event>,
+    /// Per test and specimen: the number of the pair, for those that the catalogue has.
+    pairs: Vec<u32>,
     /// Per collection point: the days on which it may see a recalled patient.
     pub(super) visit_days: Vec<Vec<VisitDay>>,
+    /// Per site and test: what the least wasteful analyser loses, in microlitres.
+    dead: Vec<u32>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +76,16 @@ impl<'a> Facts<'a> {
             let open = |slot| calendar.open_between(network.zone, grid.start(slot), grid.end(slot)).get() > 0;
             grid.slots().map(open).collect()
         };
+        let dead = |analysers: &Vec<(AnalyserIx, Option<CalendarIx>)>| {
+            let loses = analysers.iter().map(|(analyser, _)| network.analysers[*analyser].dead_volume.get());
+            loses.min().unwrap_or(0)
+        };
+        let (pairs, known) = pairs(snapshot);
+        let visit_days = |point| visit_days(snapshot, point, &known);
         Self {
+            dead: menu.iter().map(dead).collect(),
+            pairs,
+            visit_days: network.collection_points.indices().map(visit_days).collect(),
             snapshot,
             reachable: Reachable::new(snapshot),
             slots: grid.len(),
@@ -71,8 +93,17 @@ impl<'a> Facts<'a> {
             menu,
             open: network.calendars.iter().map(opens).collect(),
             events: events(snapshot),
-            visit_days: network.collection_points.indices().map(|point| visit_days(snapshot, point)).collect(),
         }
+    }
+
+    /// The number of a pair of test and specimen that the catalogue has.
+    pub(super) fn pair(&self, test: TestIx, specimen: SpecimenIx) -> u32 {
+        self.pairs[test.row() * self.snapshot.catalogue.specimens.len() + specimen.row()]
+    }
+
+    /// What at least is lost when a test is run at a site, in microlitres.
+    pub(super) fn dead(&self, site: SiteIx, test: TestIx) -> u32 {
+        self.dead[site.row() * self.snapshot.catalogue.tests.len() + test.row()]
     }
 
     fn analysers(&self, site: SiteIx, test: TestIx) -> &[(AnalyserIx, Option<CalendarIx>)] {
@@ -120,7 +151,29 @@ fn events(snapshot: &Snapshot) -> Vec<Event> {
     events.into_iter().map(|(.., event)| event).collect()
 }
 
-fn visit_days(snapshot: &Snapshot, point: CollectionPointIx) -> Vec<VisitDay> {
+/// Every test on each of its specimens, numbered; and the pairs in order of their number. A pair
+/// that the catalogue does not have is numbered as the last, which nothing can be run on.
+fn pairs(snapshot: &Snapshot) -> (Vec<u32>, Vec<(TestIx, SpecimenIx)>) {
+    let catalogue = &snapshot.catalogue;
+    let mut known = Vec::new();
+    for line in snapshot.backlog.lines.iter() {
+        known.push((line.test, snapshot.backlog.samples[line.sample].specimen));
+        // Few pairs, many lines: sorted out now and then.
+        if known.len() > 100_000 {
+            known.sort_unstable();
+            known.dedup();
+        }
+    }
+    known.sort_unstable();
+    known.dedup();
+    let mut numbers = vec![0; catalogue.tests.len() * catalogue.specimens.len()];
+    for (number, (test, specimen)) in known.iter().enumerate() {
+        numbers[test.row() * catalogue.specimens.len() + specimen.row()] = u32::try_from(number).unwrap_or(0);
+    }
+    (numbers, known)
+}
+
+fn visit_days(snapshot: &Snapshot, point: CollectionPointIx, pairs: &[(TestIx, SpecimenIx)]) -> Vec<VisitDay> {
     let zone = snapshot.network.zone;
     let facts = &snapshot.network.collection_points[point];
     let calendar = &snapshot.network.calendars[facts.calendar];
@@ -132,16 +185,27 @@ fn visit_days(snapshot: &Snapshot, point: CollectionPointIx) -> Vec<VisitDay> {
             let of_day = (0..snapshot.grid.len()).find(|&slot| snapshot.grid.day(SlotIx::from_row(slot)) >= day);
             Arrival { site: delivery.site, arrives, from: from.max(of_day.unwrap_or(snapshot.grid.len())) }
         });
-        VisitDay { day, opens: zone.at(day, facts.opens), arrivals: arrivals.collect() }
+        let arrivals: Vec<Arrival> = arrivals.collect();
+        let opens = zone.at(day, facts.opens);
+        let until = |tube: &Arrival| pairs.iter().map(|&pair| fresh_until(snapshot, pair, opens, tube.arrives)).collect();
+        VisitDay { day, until: arrivals.iter().map(until).collect(), arrivals }
     };
     days.filter(|&day| day >= snapshot.first_visit[point] && calendar.opens_on(day)).map(on).collect()
+}
+
+fn fresh_until(snapshot: &Snapshot, (test, specimen): (TestIx, SpecimenIx), opens: Instant, arrives: Instant) -> u16 {
+    let run_in = snapshot.catalogue.tests[test].run_in;
+    let limits = snapshot.limits.get(test, specimen);
+    let clock = fresh_clock(limits, run_in, opens, arrives, snapshot.policy.safety_margin);
+    let until = clock.closes().map_or(0, |closes| snapshot.grid.ended_by(closes));
+    u16::try_from(until).unwrap_or(u16::MAX)
 }
 
 /// The prices of a stage, gathered.
 pub struct Tables<'a> {
     pub(super) facts: &'a Facts<'a>,
     pub(super) before: &'a Before,
-    prices: &'a Prices,
+    prices: Prices,
     /// Per site, test and slot: the cheapest analyser.
     run: Vec<Scaled>,
     /// Per site and slot.
@@ -162,7 +226,7 @@ impl<'a> Tables<'a> {
     /// The tables of a stage at these prices.
     ///
     /// Time: sites × tests × slots, and twice the departures per site.
-    pub fn new(facts: &'a Facts<'a>, before: &'a Before, prices: &'a Prices) -> Self {
+    pub fn new(facts: &'a Facts<'a>, before: &'a Before, prices: Prices) -> Self {
         let mut this = Self {
             facts,
             before,

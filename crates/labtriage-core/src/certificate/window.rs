@@ -6,7 +6,6 @@
 
 use crate::catalogue::{Handling, Limit, Limits, Phase, State};
 use crate::grid::Grid;
-use crate::overrides::Overrides;
 use crate::policy::UnknownRule;
 use crate::snapshot::Snapshot;
 use crate::table::{Ix, LineIx, SampleIx};
@@ -131,76 +130,109 @@ fn lasts(left: i64, longest: i64) -> Minutes {
     Minutes::new(i32::try_from(left * longest / LIFE + 1).unwrap_or(i32::MAX))
 }
 
-/// The latest moment at which a run of a line could end, handled so; none when it cannot be run.
-pub(super) fn closes(
-    snapshot: &Snapshot,
-    reachable: &Reachable,
-    line: LineIx,
-    stays: &[Stay],
-    handled: Handled,
-) -> Option<Instant> {
-    if forced(&snapshot.overrides, line) {
-        return Some(Instant::FAR);
-    }
-    let facts = &snapshot.backlog.lines[line];
-    let sample = &snapshot.backlog.samples[facts.sample];
-    if sample.collected_unknown && snapshot.policy.unknown_time == UnknownRule::Exclude {
-        return None;
-    }
-    let run_in = snapshot.catalogue.tests[facts.test].run_in;
-    let limits = snapshot.limits_of(line);
-    let life = life_left(limits, stays, snapshot.now)?;
-    let states = reachable.of(snapshot, facts.sample, handled.frozen);
-    let closes = match (life.phase, run_in, handled.spun) {
-        (Phase::Primary, Phase::Primary, false) | (Phase::Separated, Phase::Separated, false) => {
-            snapshot.now.plus(lasts(life.left, longest(limits, states, life.phase)?))
-        }
-        (Phase::Primary, Phase::Separated, true) => {
-            let spin_by = snapshot.now.plus(lasts(life.left, longest(limits, states, Phase::Primary)?));
-            let begins = last_beginning(&snapshot.grid, spin_by)?;
-            begins.plus(lasts(LIFE, longest(limits, states, Phase::Separated)?))
-        }
-        _ => return None,
-    };
-    Some(closes.minus(snapshot.policy.safety_margin))
+/// How long one line keeps at most, however its sample is kept.
+pub(super) struct Keeping<'a> {
+    snapshot: &'a Snapshot,
+    reachable: &'a Reachable,
+    sample: SampleIx,
+    limits: &'a Limits,
+    run_in: Phase,
+    forced: bool,
+    life: Option<LifeLeft>,
 }
 
-/// Whether a line could still be tested after the horizon, however its sample is kept.
-pub(super) fn may_wait(snapshot: &Snapshot, reachable: &Reachable, line: LineIx, stays: &[Stay]) -> bool {
-    let facts = &snapshot.backlog.lines[line];
-    if facts.result_held || forced(&snapshot.overrides, line) {
-        return true;
+impl<'a> Keeping<'a> {
+    /// What is left of a line whose sample was kept as the stays say.
+    pub(super) fn new(snapshot: &'a Snapshot, reachable: &'a Reachable, line: LineIx, stays: &[Stay]) -> Self {
+        let facts = &snapshot.backlog.lines[line];
+        let limits = snapshot.limits_of(line);
+        let excluded = snapshot.backlog.samples[facts.sample].collected_unknown
+            && snapshot.policy.unknown_time == UnknownRule::Exclude;
+        Self {
+            snapshot,
+            reachable,
+            sample: facts.sample,
+            limits,
+            run_in: snapshot.catalogue.tests[facts.test].run_in,
+            forced: snapshot.overrides.caution(line).is_some(),
+            life: life_left(limits, stays, snapshot.now).filter(|_| !excluded),
+        }
     }
-    let run_in = snapshot.catalogue.tests[facts.test].run_in;
-    let end = snapshot.grid.horizon_end();
-    let keeps = |handled| closes(snapshot, reachable, line, stays, handled).is_some_and(|closes| closes >= end);
-    Handled::ALL.into_iter().any(keeps)
-        // A tube that waits to be spun need only keep as collected.
-        || (run_in == Phase::Separated && keeps_unspun(snapshot, reachable, line, stays, end))
-}
 
-fn keeps_unspun(snapshot: &Snapshot, reachable: &Reachable, line: LineIx, stays: &[Stay], end: Instant) -> bool {
-    let facts = &snapshot.backlog.lines[line];
-    let limits = snapshot.limits_of(line);
-    let excluded = snapshot.backlog.samples[facts.sample].collected_unknown
-        && snapshot.policy.unknown_time == UnknownRule::Exclude;
-    let Some(life) = life_left(limits, stays, snapshot.now).filter(|life| life.phase == Phase::Primary && !excluded)
-    else {
-        return false;
-    };
-    let states = reachable.of(snapshot, facts.sample, true);
-    longest(limits, states, Phase::Primary).is_some_and(|limit| {
-        snapshot.now.plus(lasts(life.left, limit)).minus(snapshot.policy.safety_margin) >= end
-    })
+    /// The latest moment at which a run could end, handled so; none when it cannot be run.
+    pub(super) fn closes(&self, handled: Handled) -> Option<Instant> {
+        if !self.reachable.allows(self.snapshot, self.sample, handled) {
+            return None;
+        }
+        if self.forced {
+            return Some(Instant::FAR);
+        }
+        let life = self.life?;
+        let states = self.reachable.of(self.snapshot, self.sample, handled.frozen);
+        if handled.frozen && !self.thaws(life, handled) {
+            return None;
+        }
+        let closes = match (life.phase, self.run_in, handled.spun) {
+            (Phase::Primary, Phase::Primary, false) | (Phase::Separated, Phase::Separated, false) => {
+                self.snapshot.now.plus(lasts(life.left, longest(self.limits, states, life.phase)?))
+            }
+            (Phase::Primary, Phase::Separated, true) => {
+                let primary = longest(self.limits, states, Phase::Primary)?;
+                let spin_by = self.snapshot.now.plus(lasts(life.left, primary));
+                let begins = last_beginning(&self.snapshot.grid, spin_by)?;
+                begins.plus(lasts(LIFE, longest(self.limits, states, Phase::Separated)?))
+            }
+            _ => return None,
+        };
+        Some(closes.minus(self.snapshot.policy.safety_margin))
+    }
+
+    /// Whether enough can be left after freezing to thaw it and run it within the margin: what is
+    /// frozen ages until the first slot ends, and thaws for as long as that takes.
+    fn thaws(&self, life: LifeLeft, handled: Handled) -> bool {
+        if self.run_in == Phase::Primary {
+            return true;
+        }
+        let snapshot = self.snapshot;
+        let specimen = snapshot.backlog.samples[self.sample].specimen;
+        let protocol = &snapshot.catalogue.protocols[snapshot.catalogue.specimens[specimen].protocol];
+        let thaw = protocol.steps().iter().filter(|step| step.handling == Handling::Thaw).map(|step| step.time).min();
+        let Some(thaw) = thaw else { return false };
+        let Limit::Within(thawed) = self.limits.of(State::SeparatedThawed) else { return false };
+        let mut left = LIFE;
+        if life.phase == Phase::Separated {
+            let unfrozen = self.reachable.of(snapshot, self.sample, false);
+            let Some(longest) = longest(self.limits, unfrozen, Phase::Separated) else { return false };
+            let until = snapshot.grid.end(snapshot.first_slot()).since(snapshot.now);
+            left = life.left - i64::from(until.get()) * LIFE / longest;
+        }
+        debug_assert!(handled.frozen);
+        let least = i64::from(thaw.plus(snapshot.policy.safety_margin).get());
+        // A minute more than the quotient, as in `lasts`.
+        left * i64::from(thawed.get()) / LIFE + 1 >= least
+    }
+
+    /// Whether it could still be tested after the horizon.
+    pub(super) fn may_wait(&self) -> bool {
+        let end = self.snapshot.grid.horizon_end();
+        let keeps = |handled| self.closes(handled).is_some_and(|closes| closes >= end);
+        self.forced || Handled::ALL.into_iter().any(keeps) || self.keeps_unspun(end)
+    }
+
+    /// A tube that waits to be spun need only keep as collected.
+    fn keeps_unspun(&self, end: Instant) -> bool {
+        let Some(life) = self.life.filter(|life| life.phase == Phase::Primary) else { return false };
+        let states = self.reachable.of(self.snapshot, self.sample, true);
+        longest(self.limits, states, Phase::Primary).is_some_and(|limit| {
+            let closes = self.snapshot.now.plus(lasts(life.left, limit));
+            closes.minus(self.snapshot.policy.safety_margin) >= end
+        })
+    }
 }
 
 /// The latest beginning of the separated phase when the tube must be spun by then: within the last
 /// slot that ends by then.
 fn last_beginning(grid: &Grid, spin_by: Instant) -> Option<Instant> {
-    let ended = grid.slots().take_while(|&slot| grid.end(slot) <= spin_by).last()?;
-    Some(grid.end(ended))
-}
-
-fn forced(overrides: &Overrides, line: LineIx) -> bool {
-    overrides.caution(line).is_some()
+    let ended = grid.ended_by(spin_by);
+    (ended > 0).then(|| grid.end(crate::table::SlotIx::from_row(ended - 1)))
 }

@@ -11,5 +11,4 @@ mod problem;
 mod sample;
 mod ways;
 
-pub(crate) use patient::Chooser;
 pub(crate) use problem::{Ground, Stage, whole_prices};

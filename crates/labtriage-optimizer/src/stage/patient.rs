@@ -4,7 +4,6 @@
 //! sums that the samples work out, then the best is put together line by line, on what is left
 //! beside what the patient itself takes.
 
-use labtriage_core::catalogue::Phase;
 use labtriage_core::certificate::Scaled;
 use labtriage_core::cost::burden;
 use labtriage_core::plan::{Disposition, Hold, Recollection, Run, Step, Visit};
@@ -14,7 +13,7 @@ use labtriage_core::units::Microlitres;
 use super::choice::{Choice, SampleChoice, book_in_uses, steps_use};
 use super::market::{Market, NEVER, Taken, scaled};
 use super::problem::{Stage, VisitDay};
-use super::sample::{Anew, LineCase, Offer, Picked, SampleCase, fresh_until};
+use super::sample::{Anew, LineCase, Offer, Picked, SampleCase};
 use super::ways::{Candidate, candidates, runs_until, Preparation};
 use crate::way::Way;
 
@@ -76,24 +75,28 @@ impl Chooser {
 
     fn best(&mut self, stage: &Stage<'_>, market: &Market<'_>, patient: PatientIx) -> Doing {
         let recalled = stage.before.recalled[patient.row()];
-        let not = if recalled { NEVER } else { self.run_or(market, |line| line.held) };
+        // A line that is neither open nor kept has its patient recalled.
+        let lost = |case: &SampleCase| case.lines.iter().any(|line| line.held >= NEVER && !line.open);
+        let lost = self.cases[..self.opened].iter().any(lost);
+        let not = if recalled || lost { NEVER } else { self.run_or_held(market) };
         let recallable = self.cases[..self.opened].iter().any(|case| case.recallable);
         let burden = if recalled { 0 } else { scaled(burden(market.snapshot, patient)) };
         let lowest: Scaled = self.cases[..self.opened].iter().map(SampleCase::lowest).sum();
         if !recallable || !recalled && not <= burden + lowest {
             return Doing::NotRecalled;
         }
-        let without = burden + self.run_or(market, |line| line.left_out);
+        let alone = |case: &mut SampleCase| case.alone(market).cost;
+        let without = burden + self.cases[..self.opened].iter_mut().map(alone).sum::<Scaled>().min(NEVER);
         let mut least = if without < not { (without, Doing::WithoutDate) } else { (not, Doing::NotRecalled) };
         self.visits(stage, market, patient, burden, &mut least);
         least.1
     }
 
-    fn run_or(&mut self, market: &Market<'_>, price: impl Fn(&LineCase) -> Scaled) -> Scaled {
+    fn run_or_held(&mut self, market: &Market<'_>) -> Scaled {
         let mut total: Scaled = 0;
         for case in &mut self.cases[..self.opened] {
             self.otherwise.clear();
-            self.otherwise.extend(case.lines.iter().map(&price));
+            self.otherwise.extend(case.lines.iter().map(|line| line.held));
             total += case.least(market, &self.otherwise).cost;
         }
         total.min(NEVER)
@@ -223,8 +226,11 @@ impl Chooser {
             }
             return going;
         }
+        if recalled {
+            return Going { picked: case.alone(market).picked, anew: None };
+        }
         self.otherwise.clear();
-        self.otherwise.extend(case.lines.iter().map(|line| if recalled { line.left_out } else { line.held }));
+        self.otherwise.extend(case.lines.iter().map(|line| line.held));
         Going { picked: case.least(market, &self.otherwise).picked, anew: None }
     }
 
@@ -246,7 +252,8 @@ impl Chooser {
         let mut bench = Bench::new(stage, market, case, &mut self.taken, &mut self.results);
         bench.open(sample, going, day);
         let mut order: Vec<usize> = (0..case.lines.len()).collect();
-        order.sort_by_key(|&row| (std::cmp::Reverse(case.lines[row].weight), row));
+        let scant = case.is_scant();
+        order.sort_by_key(|&row| (std::cmp::Reverse(case.lines[row].claim(scant)), row));
         let mut lines: Vec<(LineIx, Disposition)> =
             case.lines.iter().map(|line| (line.line, Disposition::Recall(None))).collect();
         let mut left = Vec::new();
@@ -313,7 +320,7 @@ fn of_sample(
 ) -> (Scaled, Going, bool) {
     otherwise.clear();
     otherwise.extend(case.lines.iter().map(|line| line.left_out));
-    let run = case.least(market, otherwise);
+    let run = case.alone(market);
     let mut least = (run.cost, Going { picked: run.picked, anew: None }, false);
     if !case.recallable {
         return least;
@@ -488,7 +495,8 @@ impl<'b> Bench<'b> {
             (None, None) => return None,
         };
         let arrival = day.arrivals.iter().position(|arrival| arrival.site == site)?;
-        let until = fresh_until(self.market, &self.case.lines[row], day, arrival);
+        let line = &self.case.lines[row];
+        let until = day.until(arrival, line.test, line.specimen);
         self.best_run(row, site, from..until, None)
     }
 

@@ -6,12 +6,14 @@ use labtriage_core::certificate::{Prices, SHIFT, Scaled, patient};
 use labtriage_core::duplicates::Repeat;
 use labtriage_core::plan::Step;
 use labtriage_core::snapshot::Snapshot;
-use labtriage_core::table::{CollectionPointIx, Ix, LineIx, PatientIx, SampleIx, SiteIx, SlotIx, Table};
+use labtriage_core::table::{CellIx, CollectionPointIx, Ix, LineIx, PatientIx, SampleIx, SiteIx, SlotIx, SpecimenIx, Table, TestIx};
 use labtriage_core::time::{Day, Instant};
+use labtriage_core::viability::fresh_clock;
 
 use super::choice::{Choice, line_cost};
 use super::market::{Market, Menu};
 use super::patient::Chooser;
+use crate::engine::Problem;
 use crate::greedy::Planner;
 use crate::routes::Routes;
 use crate::way::{Way, cut_off_day};
@@ -20,7 +22,7 @@ use crate::way::{Way, cut_off_day};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Arrival {
     pub(super) site: SiteIx,
-    pub(super) arrives: Instant,
+    arrives: Instant,
     /// The first slot in which it can be booked in.
     pub(super) from: usize,
 }
@@ -29,8 +31,17 @@ pub(super) struct Arrival {
 #[derive(Clone, Debug)]
 pub(super) struct VisitDay {
     pub(super) day: Day,
-    pub(super) opens: Instant,
     pub(super) arrivals: Vec<Arrival>,
+    /// Per arrival, test and specimen: until which slot a test can be run on the new tube.
+    until: Vec<Vec<u16>>,
+    specimens: usize,
+}
+
+impl VisitDay {
+    /// Until which slot a test can be run on a new tube, from the first.
+    pub(super) fn until(&self, arrival: usize, test: TestIx, specimen: SpecimenIx) -> usize {
+        usize::from(self.until[arrival][test.row() * self.specimens + specimen.row()])
+    }
 }
 
 /// Whether a sample's way is decided already.
@@ -72,17 +83,30 @@ fn visit_days(snapshot: &Snapshot, point: CollectionPointIx) -> Vec<VisitDay> {
         Some(Arrival { site, arrives, from })
     };
     let days = (0..grid.day_count()).map(|n| grid.first_day().plus_days(i32::try_from(n).unwrap_or(0)));
-    days.filter(|&day| day >= snapshot.first_visit[point] && calendar.opens_on(day))
-        .map(|day| VisitDay {
-            day,
-            opens: zone.at(day, facts.opens),
-            arrivals: facts
-                .delivers
-                .iter()
-                .filter_map(|delivery| arrival(delivery.site, zone.at(day, delivery.arrives)))
-                .collect(),
-        })
-        .collect()
+    let on = |day: Day| {
+        let delivered = facts.delivers.iter();
+        let arrivals: Vec<Arrival> =
+            delivered.filter_map(|delivery| arrival(delivery.site, zone.at(day, delivery.arrives))).collect();
+        let opens = zone.at(day, facts.opens);
+        let until = arrivals.iter().map(|arrival| fresh_until(snapshot, opens, arrival.arrives)).collect();
+        VisitDay { day, arrivals, until, specimens: snapshot.catalogue.specimens.len() }
+    };
+    days.filter(|&day| day >= snapshot.first_visit[point] && calendar.opens_on(day)).map(on).collect()
+}
+
+/// Per test and specimen: until which slot a test can be run on a new tube.
+fn fresh_until(snapshot: &Snapshot, opens: Instant, arrives: Instant) -> Vec<u16> {
+    let catalogue = &snapshot.catalogue;
+    let mut until = vec![0; catalogue.tests.len() * catalogue.specimens.len()];
+    for (test, facts) in catalogue.tests.enumerate() {
+        for &specimen in &facts.specimens {
+            let limits = snapshot.limits.get(test, specimen);
+            let clock = fresh_clock(limits, facts.run_in, opens, arrives, snapshot.policy.safety_margin);
+            let slots = clock.closes().map_or(0, |closes| snapshot.grid.ended_by(closes));
+            until[test.row() * catalogue.specimens.len() + specimen.row()] = u16::try_from(slots).unwrap_or(u16::MAX);
+        }
+    }
+    until
 }
 
 /// The undecided lines of one stage, by patient, on what earlier stages have left.
@@ -114,20 +138,12 @@ impl<'a> Stage<'a> {
         this
     }
 
-    pub(super) fn snapshot(&self) -> &'a Snapshot {
-        self.planner.snapshot
-    }
-
     /// Whether a line is for this stage to decide.
     pub(super) fn decides(&self, line: LineIx) -> bool {
         let snapshot = self.planner.snapshot;
         !self.planner.decided[line.row()]
             && of_line(snapshot, line) == self.before.stage
             && snapshot.repeats[line] == Repeat::Survives
-    }
-
-    pub(super) fn may_ever_run(&self, line: LineIx) -> bool {
-        self.planner.may_ever_run(line)
     }
 
     pub(super) fn forced_discard(&self, sample: SampleIx) -> bool {
@@ -151,11 +167,6 @@ impl<'a> Stage<'a> {
         &self.patients
     }
 
-    /// What is there of each cell.
-    pub(crate) fn limits(&self) -> &[u64] {
-        &self.limits
-    }
-
     /// The containers of a sample whose way an earlier stage has decided.
     pub(super) fn standing(&self, sample: SampleIx) -> Standing {
         let tube = &self.planner.tubes[sample];
@@ -175,32 +186,93 @@ impl<'a> Stage<'a> {
         Market { snapshot: self.planner.snapshot, menu: &self.ground.menu, prices, left }
     }
 
-    /// What a choice costs, with what is decided of the patient anyway.
-    pub(crate) fn cost(&self, item: usize, choice: &Choice) -> i64 {
+}
+
+/// Working memory of one thread, with what it last worked out from prices.
+pub(crate) struct Scratch<'a> {
+    chooser: Chooser,
+    minimum: patient::Scratch,
+    /// The prices that `whole` and `tables` are of.
+    seen: Vec<f64>,
+    whole: Prices,
+    tables: Option<Tables<'a>>,
+}
+
+impl<'a> Scratch<'a> {
+    /// Takes note of prices; most calls come with the same ones as the last.
+    fn see(&mut self, prices: &[f64]) {
+        if self.seen != prices {
+            self.seen.clear();
+            self.seen.extend_from_slice(prices);
+            self.whole = whole_prices(prices);
+            self.tables = None;
+        }
+    }
+
+    fn tables(&mut self, stage: &Stage<'a>) -> (&Tables<'a>, &mut patient::Scratch) {
+        let whole = &self.whole;
+        let tables = self.tables.get_or_insert_with(|| Tables::new(&stage.ground.facts, stage.before, whole.clone()));
+        (tables, &mut self.minimum)
+    }
+}
+
+impl<'a> Problem for Stage<'a> {
+    type Choice = Choice;
+    type Scratch = Scratch<'a>;
+
+    fn scratch(&self) -> Scratch<'a> {
+        Scratch {
+            chooser: Chooser::default(),
+            minimum: patient::Scratch::default(),
+            seen: Vec::new(),
+            whole: Prices::free(0),
+            tables: None,
+        }
+    }
+
+    fn items(&self) -> usize {
+        self.patients.len()
+    }
+
+    fn limits(&self) -> &[u64] {
+        &self.limits
+    }
+
+    fn cheapest(
+        &self,
+        item: usize,
+        prices: &[f64],
+        left: Option<&[u64]>,
+        scratch: &mut Scratch<'a>,
+    ) -> Option<Choice> {
+        scratch.see(prices);
+        let Scratch { chooser, whole, .. } = scratch;
+        let market = self.market(whole.all().as_slice(), left.unwrap_or(&self.limits));
+        chooser.choose(self, &market, self.patients[item])
+    }
+
+    /// With what is decided of the patient anyway.
+    fn cost(&self, item: usize, choice: &Choice) -> i64 {
         let patient = self.patients[item];
         self.fixed[item] + choice.cost(self.planner.snapshot, patient, self.before.recalled[patient.row()])
     }
 
-    /// The cheapest choice of a patient at these prices on what is left; there always is one.
-    pub(crate) fn cheapest(&self, item: usize, prices: &[Scaled], left: &[u64], chooser: &mut Chooser) -> Option<Choice> {
-        chooser.choose(self, &self.market(prices, left), self.patients[item])
+    fn uses(&self, _: usize, choice: &Choice, add: &mut dyn FnMut(usize, u64)) {
+        choice.uses(self.planner.snapshot, &mut |cell, amount| add(cell.row(), amount));
     }
 
-    /// The tables of the bound at these prices.
-    pub(crate) fn tables<'p>(&'p self, prices: &'p Prices) -> Tables<'p> {
-        Tables::new(&self.ground.facts, self.before, prices)
-    }
-
-    /// A lower bound on what any choice of a patient costs, with its uses at their prices.
-    pub(crate) fn minimum(
+    /// By the certificate's own arithmetic, so that prices are learned for the bound that they prove.
+    fn minimum(
         &self,
         item: usize,
-        tables: &Tables<'_>,
-        scratch: &mut patient::Scratch,
+        prices: &[f64],
+        scratch: &mut Scratch<'a>,
         add: &mut dyn FnMut(usize, u64),
     ) -> f64 {
-        let mut add = |cell: labtriage_core::table::CellIx, amount| add(cell.row(), amount);
-        let least = patient::minimum(tables, &self.ground.samples, self.patients[item], scratch, Some(&mut add));
+        scratch.see(prices);
+        let (tables, memory) = scratch.tables(self);
+        let mut add = |cell: CellIx, amount| add(cell.row(), amount);
+        let least = patient::minimum(tables, &self.ground.samples, self.patients[item], memory, Some(&mut add));
         least as f64 / f64::from(1u32 << SHIFT)
     }
 }

@@ -7,8 +7,7 @@ use labtriage_core::catalogue::{Phase, State};
 use labtriage_core::certificate::Scaled;
 use labtriage_core::cost::unserved_cost;
 use labtriage_core::duplicates::Repeat;
-use labtriage_core::table::{Ix, LineIx, SampleIx, SiteIx, SlotIx, TestIx};
-use labtriage_core::viability::fresh_clock;
+use labtriage_core::table::{AnalyserIx, Ix, LineIx, SampleIx, SiteIx, SlotIx, SpecimenIx, TestIx};
 
 use super::market::{Market, NEVER, scaled};
 use super::problem::{Standing, Stage, VisitDay};
@@ -29,8 +28,11 @@ pub(super) struct LineCase {
     pub(super) reported: bool,
     /// Can be run from the sample in one of its ways.
     pub(super) open: bool,
-    /// What the requester's cap takes per local day, if there is one.
+    /// Its requester has a cap.
     capped: bool,
+    pub(super) specimen: SpecimenIx,
+    /// What a test takes, in microlitres.
+    volume: u32,
 }
 
 /// A way with the slots in which its lines can be run.
@@ -79,6 +81,10 @@ pub(super) struct SampleCase {
     best: Vec<Scaled>,
     fresh: Vec<usize>,
     found: Vec<Candidate>,
+    /// Not all of its lines can be run from what there is, less what an analyser loses: this much.
+    scant: Option<u32>,
+    order: Vec<(Scaled, Scaled, u32, usize)>,
+    alone: Option<Least>,
 }
 
 impl SampleCase {
@@ -100,7 +106,55 @@ impl SampleCase {
         }
         self.test(market);
         self.offer(stage, market, sample);
+        self.scant = self.scant(stage, market, sample);
+        self.alone = None;
         true
+    }
+
+    fn scant(&self, stage: &Stage<'_>, market: &Market<'_>, sample: SampleIx) -> Option<u32> {
+        let network = &market.snapshot.network;
+        let loses = |(analyser, _): &(AnalyserIx, _)| network.analysers[*analyser].dead_volume.get();
+        let at_sites = |line: &LineCase| network.sites.indices().flat_map(|site| market.menu.of(site, line.test)).map(loses).max();
+        let dead = self.lines.iter().filter_map(at_sites).max().unwrap_or(0);
+        let there = market.snapshot.backlog.samples[sample].volume.get();
+        let there = there.saturating_sub(dead).saturating_sub(stage.planner.tubes[sample].used.get());
+        let all: u32 = self.lines.iter().filter(|line| line.open).map(|line| line.volume).sum();
+        (all > there).then_some(there)
+    }
+
+    /// The least cost of its lines when each may also be left out, its patient recalled.
+    pub(super) fn alone(&mut self, market: &Market<'_>) -> Least {
+        if let Some(alone) = self.alone {
+            return alone;
+        }
+        let otherwise: Vec<Scaled> = self.lines.iter().map(|line| line.left_out).collect();
+        let alone = self.least(market, &otherwise);
+        self.alone = Some(alone);
+        alone
+    }
+
+    /// What it costs to leave out those lines for which there is too little volume: those first that
+    /// gain least for what they take.
+    fn short_of_volume(&mut self, there: u32, best: &[Scaled], otherwise: &[Scaled]) -> Scaled {
+        self.order.clear();
+        for (row, line) in self.lines.iter().enumerate().filter(|(row, _)| best[*row] < otherwise[*row]) {
+            let loss = otherwise[row] - best[row];
+            self.order.push((loss / Scaled::from(line.volume.max(1)), loss, line.volume, row));
+        }
+        self.order.sort_unstable_by(|a, b| b.cmp(a));
+        let (mut left, mut lost) = (there, 0);
+        for &(_, loss, volume, _) in &self.order {
+            match left.checked_sub(volume) {
+                Some(rest) => left = rest,
+                None => lost += loss,
+            }
+        }
+        lost
+    }
+
+    /// Whether there is too little volume for all lines that could be run.
+    pub(super) fn is_scant(&self) -> bool {
+        self.scant.is_some()
     }
 
     fn add(&mut self, market: &Market<'_>, line: LineIx, never: bool) {
@@ -132,6 +186,8 @@ impl SampleCase {
             reported: facts.result_held,
             open: false,
             capped,
+            specimen: sample.specimen,
+            volume: snapshot.catalogue.tests[facts.test].volume.get(),
         });
     }
 
@@ -200,7 +256,7 @@ impl SampleCase {
     fn offer(&mut self, stage: &Stage<'_>, market: &Market<'_>, sample: SampleIx) {
         let snapshot = market.snapshot;
         let run_in = |line: &LineCase| snapshot.catalogue.tests[line.test].run_in;
-        let hopeful = |line: &&LineCase| !line.reported && stage.may_ever_run(line.line);
+        let hopeful = |line: &&LineCase| !line.reported;
         if let Standing::Placed(places) = stage.standing(sample) {
             for (way, from) in places {
                 let candidate = Candidate { way, from, price: 0, preparation: 0 };
@@ -313,6 +369,9 @@ impl SampleCase {
                 }
                 total += *best;
             }
+            if let Some(there) = self.scant.filter(|_| total < least.cost) {
+                total += self.short_of_volume(there, &best, otherwise);
+            }
             if total >= least.cost || offer.thawed.is_some() && from > first {
                 continue;
             }
@@ -342,7 +401,7 @@ impl SampleCase {
         let mut least = (NEVER, None);
         for (arrival, tube) in day.arrivals.iter().enumerate() {
             self.fresh.clear();
-            let fresh = self.lines.iter().map(|line| fresh_until(market, line, day, arrival));
+            let fresh = self.lines.iter().map(|line| day.until(arrival, line.test, line.specimen));
             self.fresh.extend(fresh);
             let last = self.fresh.iter().copied().max().unwrap_or(0);
             self.best.clear();
@@ -370,7 +429,7 @@ impl SampleCase {
     pub(super) fn each_anew(&self, market: &Market<'_>, day: &VisitDay, least: &mut [Scaled]) {
         for (arrival, tube) in day.arrivals.iter().enumerate() {
             for (row, line) in self.lines.iter().enumerate() {
-                let until = fresh_until(market, line, day, arrival);
+                let until = day.until(arrival, line.test, line.specimen);
                 if let Some(slots) = self.tested(market, row, tube.site).get(tube.from..until) {
                     least[row] = slots.iter().copied().min().unwrap_or(NEVER).min(least[row]);
                 }
@@ -393,6 +452,12 @@ impl SampleCase {
 }
 
 impl LineCase {
+    /// Who chooses first: by weight, and where volume is scant by weight for what a test takes.
+    pub(super) fn claim(&self, scant: bool) -> u64 {
+        let per = if scant { u64::from(self.volume.max(1)) } else { 1 };
+        u64::from(self.weight) * 1000 / per
+    }
+
     /// The cell of its requester's cap in a slot.
     pub(super) fn cap(&self, market: &Market<'_>, slot: usize) -> Option<labtriage_core::table::CellIx> {
         let snapshot = market.snapshot;
@@ -400,14 +465,4 @@ impl LineCase {
         let day = snapshot.grid.day(SlotIx::from_row(slot));
         snapshot.capacity.requester_cap(requester, day).filter(|_| self.capped)
     }
-}
-
-/// Until which slot a line can be run on a new tube.
-pub(super) fn fresh_until(market: &Market<'_>, case: &LineCase, day: &VisitDay, arrival: usize) -> usize {
-    let snapshot = market.snapshot;
-    let run_in = snapshot.catalogue.tests[case.test].run_in;
-    let margin = snapshot.policy.safety_margin;
-    let arrives = day.arrivals[arrival].arrives;
-    let clock = fresh_clock(snapshot.limits_of(case.line), run_in, day.opens, arrives, margin);
-    clock.closes().map_or(0, |closes| market.menu.ended_by(i64::from(closes.since(snapshot.now).get())))
 }
