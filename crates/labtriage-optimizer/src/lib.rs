@@ -3,8 +3,9 @@
 //! [`plan`] serves the greedy rules: lines in the rule's order, each at the place whose result is
 //! out first on the capacity that is left; what cannot be run is recalled, held or waits. Reading
 //! order: [`routes`] (where tubes can go) · `remaining` (what is left) · `way` (what a tube goes
-//! through) · `order` (who comes first) · `greedy` (line by line), `place` (where a line is run),
-//! `recall` (what happens to the others), `finish` (the plan put together) · [`explain`] (why).
+//! through) · `order` (who comes first) · `within` (where and when a line may be run) · `greedy`
+//! (line by line), `place` (where a line is run), `recall` (what happens to the others), `finish`
+//! (the plan put together) · [`explain`] (why).
 
 pub mod explain;
 mod finish;
@@ -15,5 +16,6 @@ mod recall;
 mod remaining;
 pub mod routes;
 mod way;
+mod within;
 
 pub use greedy::{Progress, plan};

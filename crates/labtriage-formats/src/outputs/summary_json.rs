@@ -101,6 +101,7 @@ struct JsonCost {
     recalls: i64,
     losses: i64,
     handling: i64,
+    moved: i64,
     total: i64,
 }
 
@@ -154,6 +155,7 @@ pub fn summary_json(
             recalls: cost.recalls.thousandths(),
             losses: cost.losses.thousandths(),
             handling: cost.handling.thousandths(),
+            moved: cost.moved.thousandths(),
             total: cost.total().thousandths(),
         },
         cost_fifo: summary.fifo.map(|fifo| fifo.total().thousandths()),

@@ -6,7 +6,6 @@
 use labtriage_core::audit::{Law, audit};
 use labtriage_core::capacity::{Resource, When};
 use labtriage_core::catalogue::Phase;
-use labtriage_core::overrides::Pin;
 use labtriage_core::plan::{Disposition, Plan, Run, SamplePlan, Step};
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::table::{CellIx, LineIx, SampleIx, SiteIx, SlotIx, Table};
@@ -16,6 +15,7 @@ use super::{Change, Lacking, Obstacle, Place, Stop, opens};
 use crate::greedy::{Planner, Tube};
 use crate::place::Container;
 use crate::way::Way;
+use crate::within::Within;
 
 /// Most lines named as having outranked another.
 const OUTRANKED_BY_MAX: usize = 5;
@@ -128,7 +128,7 @@ impl<'a> Saving<'a> {
         let run = if self.snapshot.backlog.lines[self.line].result_held {
             self.planner.remaining.report_held(self.line, self.sample)?
         } else {
-            self.planner.run_within(self.line, self.sample, Pin { site: Some(site), analyser: None, by: None })?
+            self.planner.run_within(self.line, self.sample, Within::at(site))?
         };
         let lacking = room.enumerate().filter_map(|(cell, &room)| {
             let used = room - self.planner.remaining.left(cell);
