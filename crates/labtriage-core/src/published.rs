@@ -27,7 +27,7 @@ pub struct PublishedRun {
 pub struct PublishedSlots {
     /// On which analyser.
     pub analyser: AnalyserIx,
-    /// The slot that holds its start.
+    /// The slot that holds its start; the first one when it has begun.
     pub first: SlotIx,
     /// The slot that holds its last minute, or the last of the horizon.
     pub last: SlotIx,
@@ -47,17 +47,21 @@ impl PublishedSlots {
 }
 
 impl Snapshot {
-    /// The published run of a line, if it begins within the horizon: what began before now is past.
+    /// The published run of a line, if its slot has not ended and begins within the horizon.
     pub fn published_slots(&self, line: LineIx) -> Option<PublishedSlots> {
         let run = (*self.published.get(line)?)?;
-        let first = self.grid.slot_at(run.starts)?;
+        if run.ends <= self.now {
+            return None;
+        }
+        let first = self.grid.slot_at(run.starts.max(self.now))?;
         let last = self.grid.slot_at(run.ends.minus(Minutes::new(1)));
         let last = last.unwrap_or_else(|| SlotIx::from_row(self.grid.len() - 1)).max(first);
         Some(PublishedSlots { analyser: run.analyser, first, last })
     }
 
-    /// The published run of a line that must not be moved: it begins inside the frozen window, the
-    /// line still needs it, no person has decided something else, and the analyser still works then.
+    /// The published run of a line that must not be moved: it is under way or begins inside the
+    /// frozen window, the line still needs it, no person has decided something else, and the
+    /// analyser still works then.
     pub fn frozen_run(&self, line: LineIx) -> Option<PublishedSlots> {
         let run = (*self.published.get(line)?)?;
         if run.starts >= self.now.plus(self.policy.frozen_window) {
@@ -96,7 +100,8 @@ mod tests {
         assert_eq!(slots(0, 240), Some((0, 3)));
         // Twelve hours on, slots are four hours long.
         assert_eq!(slots(13 * 60, 14 * 60), Some((12, 12)));
-        assert_eq!(slots(-60, 60), None);
+        assert_eq!(slots(-60, 60), Some((0, 0)));
+        assert_eq!(slots(-60, 0), None);
         assert_eq!(slots(119 * 60, 130 * 60).map(|(first, last)| last - first), Some(0));
         assert_eq!(slots(140 * 60, 141 * 60), None);
     }
