@@ -19,6 +19,7 @@ struct JsonSummary<'a> {
     expiring: Vec<JsonExpiring>,
     already_lost: u64,
     samples: JsonSamples,
+    published: JsonPublished,
     recalled_patients: u64,
     visits: u64,
     tightest: Vec<JsonTight>,
@@ -84,6 +85,14 @@ struct JsonSamples {
 }
 
 #[derive(Serialize)]
+struct JsonPublished {
+    kept: u64,
+    moved: u64,
+    frozen_kept: u64,
+    frozen_moved: u64,
+}
+
+#[derive(Serialize)]
 struct JsonTight {
     resource: String,
     used: u64,
@@ -143,6 +152,12 @@ pub fn summary_json(
             discards_forced: summary.samples.discard_forced,
             stabilised: summary.samples.stabilised,
             transferred: summary.samples.transferred,
+        },
+        published: JsonPublished {
+            kept: summary.published.kept,
+            moved: summary.published.moved,
+            frozen_kept: summary.published.frozen_kept,
+            frozen_moved: summary.published.frozen_moved,
         },
         recalled_patients: summary.recalled_patients,
         visits: summary.visits,
