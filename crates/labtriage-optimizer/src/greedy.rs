@@ -174,7 +174,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Runs a line where its result is out first, and takes the capacity.
-    fn run(&mut self, line: LineIx) -> Option<Run> {
+    pub(crate) fn run(&mut self, line: LineIx) -> Option<Run> {
         self.decided[line.row()] = true;
         if self.snapshot.overrides.force_discard(line).is_some() {
             return None;

@@ -383,10 +383,14 @@ impl Words<'_> {
     }
 
     fn saved_by(&self, obstacle: &Obstacle) -> Option<String> {
-        let Change { lacking, run, steps, .. } = change(obstacle)?;
+        let Change { lacking, run, others, steps, .. } = change(obstacle)?;
         let more: Vec<String> = lacking.iter().map(|lacks| self.more(*lacks)).collect();
         let more = if more.is_empty() { "a later turn".to_owned() } else { more.join(" and ") };
-        Some(format!("{more}: then {}{} (tried, and passed by the audit)", self.run(*run), self.after(steps)))
+        let tube = match others.len() {
+            0 => "",
+            _ => ", the tube's other lines planned again with it",
+        };
+        Some(format!("{more}: then {}{}{tube} (tried, and passed by the audit)", self.run(*run), self.after(steps)))
     }
 
     fn outranked_by(&self, obstacle: &Obstacle) -> Option<String> {
