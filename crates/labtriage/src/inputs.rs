@@ -183,15 +183,7 @@ impl Sources {
             }
             None => Vec::new(),
         };
-        for (role, file) in [
-            ("catalogue", &self.configuration.catalogue),
-            ("network", &self.configuration.network),
-            ("policy", &self.configuration.policy),
-            ("import", &self.configuration.import),
-        ] {
-            let path = (file.origin != defaults::BUILT_IN).then(|| PathBuf::from(&file.origin));
-            inputs.push((role, path, file.digest.clone()));
-        }
+        inputs.extend(self.configured());
         let previous = self.previous.as_deref().map(|path| published(path, now)).transpose()?;
         timings.phase("read");
         let rows_read = extract.rows_read;
@@ -205,6 +197,16 @@ impl Sources {
         warnings.extend(more);
         timings.phase("snapshot");
         Ok(Night { snapshot, quarantine, warnings, rows_read, inputs })
+    }
+
+    /// The configuration files as inputs; without a path where they are built in.
+    fn configured(&self) -> impl Iterator<Item = (&'static str, Option<PathBuf>, String)> {
+        let Configuration { catalogue, network, policy, import } = &self.configuration;
+        let files = [("catalogue", catalogue), ("network", network), ("policy", policy), ("import", import)];
+        files.into_iter().map(|(role, file)| {
+            let path = (file.origin != defaults::BUILT_IN).then(|| PathBuf::from(&file.origin));
+            (role, path, file.digest.clone())
+        })
     }
 
     fn now(&self, now: &Now<'_>, zone: Zone) -> Result<Instant, Failure> {
