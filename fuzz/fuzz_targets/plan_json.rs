@@ -13,6 +13,7 @@ static TINY: LazyLock<Snapshot> = LazyLock::new(tiny);
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok((header, raw)) = read_plan(bytes) else { return };
+    let _ = raw.published(&TINY);
     let Ok(plan) = raw.resolve(&TINY) else { return };
     let _ = audit(&TINY, &plan);
     let mut written = Vec::new();

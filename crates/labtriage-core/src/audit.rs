@@ -3,7 +3,7 @@
 //! `shape` comes first, for a plan read from a file may contain anything; then each sample is
 //! replayed once and judged by every law about one sample (`running`, `standing`, `orders`,
 //! `retests`); then the laws about what samples share judge all of them together (`capacity`,
-//! `visits`, `strict`).
+//! `visits`, `strict`, `frozen`).
 
 use std::fmt;
 
@@ -14,8 +14,10 @@ use crate::trace::Trace;
 
 mod capacity;
 mod case;
+mod frozen;
 mod orders;
 mod retests;
+mod room;
 mod running;
 mod shape;
 mod standing;
@@ -79,6 +81,7 @@ laws! {
     VisitPlaces "A024" "a visit is at the patient's collection point, on a day it can see the patient";
     Retests "A025" "a re-test follows its visit, delivery and booking in, while the new tube keeps";
     StrictBands "A026" "no line of a strict band is left out for lines of lower bands";
+    Frozen "A027" "a published run inside the frozen window is kept where it can be";
 }
 
 /// A law that a plan breaks.
@@ -181,6 +184,7 @@ pub fn audit(snapshot: &Snapshot, plan: &Plan) -> Vec<Violation> {
     visits::visits(snapshot, plan, &known, &mut found);
     visits::visit_places(snapshot, plan, &known, &mut found);
     strict::strict_bands(snapshot, plan, &known, &mut found);
+    frozen::frozen(snapshot, plan, &known, &mut found);
     found.finish()
 }
 

@@ -39,6 +39,13 @@ pub fn burden(snapshot: &Snapshot, patient: PatientIx) -> Cost {
     snapshot.policy.burden(snapshot.backlog.patients[patient].flags)
 }
 
+/// Price of moving a line against the published plan. A line that needs no test any more is not moved.
+pub fn moved_cost(snapshot: &Snapshot, line: LineIx, disposition: Disposition) -> Cost {
+    let needed = !matches!(disposition, Disposition::Cancel(_));
+    let moved = snapshot.published_slots(line).is_some_and(|published| needed && !published.kept_by(disposition));
+    if moved { snapshot.policy.moved_line } else { Cost::ZERO }
+}
+
 /// The cost of a plan, by component.
 pub fn cost(snapshot: &Snapshot, plan: &Plan) -> CostSplit {
     let mut split = CostSplit::default();
@@ -58,6 +65,7 @@ pub fn cost(snapshot: &Snapshot, plan: &Plan) -> CostSplit {
         if matches!(disposition, Disposition::Recall(_)) {
             recalled[snapshot.backlog.patient_of(line).row()] = true;
         }
+        split.moved += moved_cost(snapshot, line, *disposition);
     }
     for patient in snapshot.backlog.patients.indices().filter(|&patient| recalled[patient.row()]) {
         split.recalls += burden(snapshot, patient);

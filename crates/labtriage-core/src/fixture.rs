@@ -22,6 +22,7 @@ use crate::network::{
 };
 use crate::overrides::{Action, Override, Target};
 use crate::policy::{Band, Modifiers, Policy, PolicyParts, SlotStretch, StepPrices, UnknownRule};
+use crate::published::PublishedRun;
 use crate::snapshot::{Inputs, Snapshot};
 use crate::table::{
     AnalyserIx, BandIx, CalendarIx, CollectionPointIx, Ix, LineIx, RequesterIx, SampleIx, SiteIx, SpecimenIx, Table,
@@ -48,6 +49,7 @@ pub struct Fixture {
     /// Results that are already there.
     pub results: Vec<ResultRow>,
     rows: Vec<Row>,
+    published: Vec<(String, String, String, PublishedRun)>,
 }
 
 /// A row of the fixture's backlog; each call changes one fact of it.
@@ -180,6 +182,7 @@ impl Fixture {
             overrides: Vec::new(),
             results: Vec::new(),
             rows: Vec::new(),
+            published: Vec::new(),
         }
     }
 
@@ -234,6 +237,14 @@ impl Fixture {
         self.results.last_mut().expect("just pushed")
     }
 
+    /// Says that an earlier plan has published a run, in a slot from so many until so many minutes
+    /// after [`Self::now`] as it is now.
+    pub fn published(&mut self, accession: &str, test: &str, analyser: &str, (from, until): (i32, i32)) {
+        let at = |minutes| self.now.plus(Minutes::new(minutes));
+        let run = PublishedRun { analyser: AnalyserIx::from_row(0), starts: at(from), ends: at(until) };
+        self.published.push((accession.to_owned(), test.to_owned(), analyser.to_owned(), run));
+    }
+
     /// The snapshot.
     ///
     /// # Panics
@@ -253,7 +264,13 @@ impl Fixture {
     /// # Panics
     /// When a code is unknown or rows contradict each other.
     pub fn try_snapshot(&self) -> Result<(Snapshot, Vec<Finding>), Vec<Finding>> {
-        Snapshot::new(self.inputs())
+        let (snapshot, warnings) = Snapshot::new(self.inputs())?;
+        let find = |(accession, test, analyser, run): &(String, String, String, PublishedRun)| {
+            (line_of(&snapshot, accession, test), PublishedRun { analyser: self.analyser(analyser), ..*run })
+        };
+        let published: Vec<(LineIx, PublishedRun)> = self.published.iter().map(find).collect();
+        let snapshot = if published.is_empty() { snapshot } else { snapshot.with_published(published) };
+        Ok((snapshot, warnings))
     }
 
     /// What the snapshot is made of.

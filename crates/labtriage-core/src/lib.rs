@@ -5,9 +5,9 @@
 //!
 //! Reading order: [`time`], [`units`], [`table`] (the alphabet) · [`catalogue`], [`network`],
 //! [`policy`], [`backlog`], [`overrides`] (the nouns) · [`viability`], [`duplicates`],
-//! [`capacity`] (the laws of nature) · [`snapshot`] (all of it, cross-checked) · [`plan`],
-//! [`trace`], [`usage`], [`cost`], [`audit`], [`summary`] (what was decided, what it uses and costs,
-//! whether it is lawful).
+//! [`capacity`] (the laws of nature) · [`snapshot`], [`published`] (all of it, cross-checked; what an
+//! earlier plan promised) · [`plan`], [`trace`], [`usage`], [`cost`], [`audit`], [`summary`] (what was
+//! decided, what it uses and costs, whether it is lawful).
 
 pub mod audit;
 pub mod backlog;
@@ -26,6 +26,7 @@ pub mod network;
 pub mod overrides;
 pub mod plan;
 pub mod policy;
+pub mod published;
 pub mod snapshot;
 pub mod summary;
 pub mod table;

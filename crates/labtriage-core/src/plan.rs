@@ -206,11 +206,13 @@ pub struct CostSplit {
     pub losses: Cost,
     /// Handling and transport.
     pub handling: Cost,
+    /// Lines moved against the published plan.
+    pub moved: Cost,
 }
 
 impl CostSplit {
     /// The cost of the plan.
     pub fn total(&self) -> Cost {
-        self.waiting + self.lateness + self.unserved + self.recalls + self.losses + self.handling
+        self.waiting + self.lateness + self.unserved + self.recalls + self.losses + self.handling + self.moved
     }
 }

@@ -14,6 +14,7 @@ use crate::network::Network;
 use crate::overrides::{Action, Override, Overrides};
 use crate::plan::Hold;
 use crate::policy::{Policy, UnknownRule};
+use crate::published::PublishedRun;
 use crate::table::{BandIx, CollectionPointIx, DepartureIx, Ix, LineIx, OverrideIx, SampleIx, SlotIx, Table};
 use crate::time::{Day, Instant};
 use crate::units::Weight;
@@ -73,6 +74,8 @@ pub struct SnapshotParts {
     pub weights: Table<LineIx, Weight>,
     /// When the band's target is reached, never before now.
     pub due: Table<LineIx, Instant>,
+    /// What an earlier plan has published for each line; empty when there is none.
+    pub published: Table<LineIx, Option<PublishedRun>>,
 }
 
 /// A cross-checked input; it reads like its [`SnapshotParts`].
@@ -137,6 +140,7 @@ impl Snapshot {
             bands: Table::default(),
             weights: Table::default(),
             due: Table::default(),
+            published: Table::default(),
             catalogue,
             network,
             policy,
@@ -318,6 +322,20 @@ impl Snapshot {
     /// Whether a line is in a strict band.
     pub fn strict(&self, line: LineIx) -> bool {
         self.policy.bands[self.bands[line]].strict
+    }
+
+    /// The same snapshot with what an earlier plan has published for some of its lines. Lines are
+    /// known only once panels have been split, so this comes last.
+    ///
+    /// # Panics
+    /// When a line is not of this snapshot.
+    #[must_use]
+    pub fn with_published(mut self, runs: impl IntoIterator<Item = (LineIx, PublishedRun)>) -> Self {
+        self.0.published = Table::filled(None, self.backlog.lines.len());
+        for (line, run) in runs {
+            self.0.published[line] = Some(run);
+        }
+        self
     }
 
     /// The same snapshot with more capacity in one cell, for asking what it would be worth.

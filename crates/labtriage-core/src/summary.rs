@@ -175,6 +175,36 @@ impl Tightness {
     }
 }
 
+/// What became of the runs that are published; cancelled lines aside.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct PublishedCounts {
+    /// Run where and when they were published.
+    pub kept: u64,
+    /// Decided otherwise.
+    pub moved: u64,
+    /// Of the kept, those that are frozen.
+    pub frozen_kept: u64,
+    /// Of the moved, those that are frozen but could not be kept.
+    pub frozen_moved: u64,
+}
+
+impl PublishedCounts {
+    fn add(&mut self, snapshot: &Snapshot, line: LineIx, disposition: Disposition) {
+        let Some(published) = snapshot.published_slots(line) else { return };
+        if matches!(disposition, Disposition::Cancel(_)) {
+            return;
+        }
+        let frozen = u64::from(snapshot.frozen_run(line).is_some());
+        if published.kept_by(disposition) {
+            self.kept += 1;
+            self.frozen_kept += frozen;
+        } else {
+            self.moved += 1;
+            self.frozen_moved += frozen;
+        }
+    }
+}
+
 /// The figures of a plan's summary.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Summary {
@@ -188,6 +218,8 @@ pub struct Summary {
     pub already_lost: u64,
     /// Samples by what happens to them.
     pub samples: SampleCounts,
+    /// Runs that are published, by what became of them.
+    pub published: PublishedCounts,
     /// Patients with a recalled line.
     pub recalled_patients: u64,
     /// Visits given within the horizon.
@@ -210,6 +242,7 @@ impl Summary {
             expiring: EXPIRY_HOURS.map(|hours| Expiring { hours, lines: 0, run: 0 }),
             already_lost: 0,
             samples: SampleCounts::default(),
+            published: PublishedCounts::default(),
             recalled_patients: 0,
             visits: plan.visits.len() as u64,
             tightest: tightest(snapshot, &used),
@@ -259,6 +292,7 @@ impl Summary {
             if matches!(disposition, Disposition::Recall(_)) {
                 recalled[snapshot.backlog.patient_of(line).row()] = true;
             }
+            self.published.add(snapshot, line, disposition);
             let met = matches!(disposition, Disposition::Run(_) | Disposition::Cancel(_));
             if !met && snapshot.strict(line) {
                 counts.not_met += 1;
@@ -397,6 +431,25 @@ mod tests {
         assert_eq!((band("routine").cancelled, band("routine").not_met), (1, 0));
         assert_eq!(summary.unmet, [line_of(&snapshot, "A1", "CRP")]);
         assert_eq!(summary.all_bands().held.waiting, 1);
+    }
+
+    #[test]
+    fn published_runs_are_counted_by_what_became_of_them() {
+        let mut fixture = Fixture::new();
+        for accession in ["A1", "A2", "A3", "A4"] {
+            fixture.sample(accession, accession, "SST", &["CRP"]);
+        }
+        let window = [("A1", (60, 120)), ("A2", (60, 120)), ("A3", (300, 360))];
+        window.into_iter().for_each(|(accession, slot)| fixture.published(accession, "CRP", "HUB-CHEM", slot));
+        fixture.policy.frozen_window = Minutes::from_hours(4);
+        let snapshot = fixture.snapshot();
+        let mut plan = waiting(&snapshot);
+        plan.lines[line_of(&snapshot, "A1", "CRP")] = run(&snapshot, "HUB-CHEM", 1);
+        let counts = |plan: &Plan| summary(&snapshot, plan).published;
+        let moved = PublishedCounts { kept: 1, moved: 2, frozen_kept: 1, frozen_moved: 1 };
+        assert_eq!(counts(&plan), moved);
+        plan.lines[line_of(&snapshot, "A2", "CRP")] = Disposition::Cancel(Cancel::Superseded);
+        assert_eq!(counts(&plan), PublishedCounts { moved: 1, frozen_moved: 0, ..moved });
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::plan::{Disposition, Plan, Run, Step, Visit};
 use crate::snapshot::Snapshot;
-use crate::table::{BandIx, CellIx, LineIx, SampleIx, SiteIx, SlotIx, Table};
+use crate::table::{CellIx, LineIx, SampleIx, SiteIx, SlotIx, Table};
 use crate::trace::places;
 
 /// Everything a plan uses, cell by cell.
@@ -59,14 +59,14 @@ pub(crate) fn of_booking_in(snapshot: &Snapshot, site: SiteIx, slot: SlotIx, add
     }
 }
 
-/// What the runs and re-tests of lines in these bands use.
+/// What the runs and re-tests of these lines use.
 pub(crate) fn of_lines(
     snapshot: &Snapshot,
     plan: &Plan,
-    wanted: impl Fn(BandIx) -> bool,
+    wanted: impl Fn(LineIx) -> bool,
     add: &mut impl FnMut(CellIx, u64),
 ) {
-    for (line, disposition) in plan.lines.enumerate().filter(|(line, _)| wanted(snapshot.bands[*line])) {
+    for (line, disposition) in plan.lines.enumerate().filter(|(line, _)| wanted(*line)) {
         match *disposition {
             Disposition::Run(run) => {
                 of_run(snapshot, line, run, add);

@@ -818,6 +818,76 @@ fn strict_bands_of_results_that_are_there() {
     check(&fixture, |_| (), &[]);
 }
 
+/// A separated serum whose potassium was published for 09:00, inside a window of four hours.
+fn promised() -> Fixture {
+    let mut fixture = Fixture::new();
+    fixture.sample("A1", "PSEUDO1", "SST", &["K"]).state(State::SeparatedAmbient);
+    fixture.published("A1", "K", "HUB-CHEM", (60, 120));
+    fixture.policy.frozen_window = Minutes::from_hours(4);
+    fixture
+}
+
+#[test]
+fn frozen() {
+    let fixture = promised();
+    let at = |n: usize| move |hand: &mut Hand| hand.steps("A1", &[book(0)]).run("A1", "K", "HUB-CHEM", n).done();
+    check(&fixture, at(1), &[]);
+    check(&fixture, at(0), &[Law::Frozen]); // sooner is moved too
+    check(&fixture, at(2), &[Law::Frozen]);
+    check(&fixture, |_| (), &[Law::Frozen]);
+    let mut beyond = promised();
+    beyond.policy.frozen_window = Minutes::from_hours(1);
+    check(&beyond, at(2), &[]);
+    // Published in a slot of two hours: either hour keeps it.
+    let mut wide = promised();
+    wide.published("A1", "K", "HUB-CHEM", (60, 180));
+    check(&wide, at(2), &[]);
+    check(&wide, at(3), &[Law::Frozen]);
+}
+
+#[test]
+fn what_is_frozen_gives_way_to_what_is_impossible() {
+    let at = |n: usize| move |hand: &mut Hand| hand.steps("A1", &[book(0)]).run("A1", "K", "HUB-CHEM", n).done();
+    let mut full = promised();
+    full.sample("A2", "PSEUDO2", "SST", &["K"]).state(State::SeparatedAmbient);
+    full.published("A2", "K", "HUB-CHEM", (60, 120));
+    let chemistry = full.analyser("HUB-CHEM");
+    full.network.analysers[chemistry].rate_permille = 1; // one potassium an hour
+    let both = |first: usize, second: usize| {
+        move |hand: &mut Hand| {
+            hand.steps("A1", &[book(0)]).run("A1", "K", "HUB-CHEM", first);
+            hand.steps("A2", &[book(0)]).run("A2", "K", "HUB-CHEM", second);
+        }
+    };
+    check(&full, both(1, 2), &[]);
+    check(&full, both(0, 2), &[Law::Frozen]);
+    // A tube that must be spun first is the planner's duty.
+    let mut unspun = Fixture::new();
+    unspun.sample("A1", "PSEUDO1", "SST", &["K"]);
+    unspun.published("A1", "K", "HUB-CHEM", (60, 120));
+    unspun.policy.frozen_window = Minutes::from_hours(4);
+    check(&unspun, |_| (), &[]);
+    // So is one that has gone elsewhere; a hold is a person's decision.
+    let mut elsewhere = promised();
+    elsewhere.published("A1", "K", "HOSP-CHEM", (60, 120));
+    check(&elsewhere, at(2), &[]);
+    let mut held = promised();
+    held.override_("A1", Action::Hold);
+    check(&held, |hand| hand.hold("A1", "K", Hold::Override(OverrideIx::from_row(0))).done(), &[]);
+}
+
+#[test]
+fn frozen_runs_come_before_strict_bands() {
+    let mut fixture = rivals();
+    fixture.published("A2", "K", "HUB-CHEM", (0, 60));
+    fixture.policy.frozen_window = Minutes::from_hours(4);
+    let run = |accession: &'static str| {
+        move |hand: &mut Hand| hand.steps(accession, &[book(0)]).run(accession, "K", "HUB-CHEM", 0).done()
+    };
+    check(&fixture, run("A2"), &[]);
+    check(&fixture, run("A1"), &[Law::Frozen]);
+}
+
 #[test]
 fn violations_are_in_order_and_capped() {
     let mut fixture = Fixture::new();
@@ -856,6 +926,8 @@ mod garbage {
         fixture.override_("A4", Action::ForceDiscard);
         let site = fixture.site("PARTNER");
         fixture.override_("A1", Action::Route(site));
+        fixture.published("A2", "TSH", "HUB-CHEM", (120, 180));
+        fixture.policy.frozen_window = Minutes::from_hours(4);
         fixture
     }
 

@@ -28,6 +28,33 @@ pub fn of_reader(mut reader: impl Read) -> io::Result<String> {
     }
 }
 
+/// A reader that digests what passes through it.
+#[derive(Debug)]
+pub struct Digesting<R> {
+    reader: R,
+    digest: Sha256,
+}
+
+impl<R> Digesting<R> {
+    /// Nothing has passed yet.
+    pub fn new(reader: R) -> Self {
+        Self { reader, digest: Sha256::new() }
+    }
+
+    /// The digest of what has passed.
+    pub fn finish(self) -> String {
+        hex(&self.digest.finalize())
+    }
+}
+
+impl<R: Read> Read for Digesting<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        self.digest.update(buffer.get(..count).unwrap_or_default());
+        Ok(count)
+    }
+}
+
 /// The digest of a file, in bounded memory.
 ///
 /// # Errors
@@ -52,6 +79,9 @@ mod tests {
         assert_eq!(of_reader(&b"abc"[..]).unwrap(), expected);
         let long = vec![7; 200_000];
         assert_eq!(of_reader(&long[..]).unwrap(), of_bytes(&long));
+        let mut passing = Digesting::new(&long[..]);
+        io::copy(&mut passing, &mut io::sink()).unwrap();
+        assert_eq!(passing.finish(), of_bytes(&long));
         assert!(of_file(Path::new("there-is-no-such-file")).is_err());
     }
 }

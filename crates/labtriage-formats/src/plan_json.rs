@@ -7,6 +7,7 @@
 
 mod header;
 mod parse;
+mod published;
 mod read;
 mod resolve;
 mod words;

@@ -15,6 +15,7 @@ use labtriage_core::overrides::Action;
 use labtriage_core::plan::{
     Cancel, Discard, Disposition, Hold, Impossible, Plan, Recollection, Rule, Run, SamplePlan, Step, Visit,
 };
+use labtriage_core::published::PublishedRun;
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::summary::Summary;
 use labtriage_core::table::{CollectionPointIx, DepartureIx, Ix, OverrideIx, SlotIx, Table};
@@ -212,6 +213,26 @@ fn a_plan_comes_back_as_it_was_written() {
 }
 
 #[test]
+fn a_plan_publishes_its_runs_for_another_night() {
+    let (snapshot, plan) = everything();
+    let (_, raw) = read_plan(&written(&snapshot, &plan)[..]).unwrap();
+    // Tomorrow some tubes are gone, others are new, and the grid is another one.
+    let mut tomorrow = Fixture::new();
+    tomorrow.now = tomorrow.now.plus(labtriage_core::time::Minutes::new(150));
+    tomorrow.sample("A0", "P0", "SST", &["K"]);
+    tomorrow.sample("A1", "P1", "SST", &["CRP", "NA", "TSH"]).site("HOSP");
+    tomorrow.sample("A2", "P2", "SST", &["K"]);
+    let tomorrow = tomorrow.snapshot();
+    let at = |minutes| snapshot.now.plus(labtriage_core::time::Minutes::new(minutes));
+    let run = |test: &str, analyser: &str, from: i32| {
+        let analyser = tomorrow.network.analyser(analyser).unwrap();
+        (line_of(&tomorrow, "A1", test), PublishedRun { analyser, starts: at(from), ends: at(from + 60) })
+    };
+    // In the order of the plan; recalls, holds, reports and what is not found again publish nothing.
+    assert_eq!(raw.published(&tomorrow), [run("CRP", "HOSP-CHEM", 120), run("TSH", "HUB-CHEM", 300)]);
+}
+
+#[test]
 fn a_sample_stands_on_one_line_of_text() {
     let (snapshot, plan) = everything();
     let text = String::from_utf8(written(&snapshot, &plan)).unwrap();
@@ -279,6 +300,7 @@ fn malformed_plans_are_findings() {
     check_unreadable(replaced("\"rule\":\"band-edf\"", "\"rule\":\"best\""), "`rule` is none of");
     check_unreadable(replaced("\"bound\":null", "\"bound\":\"943\""), "invalid type, expected i64");
     check_unreadable(replaced("\"total\":", "\"total\":1"), "not the sum");
+    check_unreadable(replaced("\"moved\":0", "\"moved\":1"), "not the sum");
     check_unreadable(replaced("[\"spin\",0]", "[\"spin\"]"), "ends too early");
     check_unreadable(replaced("[\"spin\",0]", "[\"spin\",70000]"), "invalid value, expected u16");
     check_unreadable(replaced("[\"spin\",0]", "[\"spin\",-1]"), "invalid value, expected u16");

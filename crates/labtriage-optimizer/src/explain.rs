@@ -63,6 +63,8 @@ pub struct Change {
     pub lacking: Vec<Lacking>,
     /// The run that is then possible.
     pub run: Run,
+    /// The other lines of its tube, planned again with it; empty when the tube keeps its way.
+    pub others: Vec<(LineIx, Run)>,
     /// The way its tube then goes.
     pub steps: Vec<Step>,
     /// Lines that use what is lacking, the least pressing first.

@@ -1,13 +1,13 @@
 //! What does a rule decide, line by line?
 //!
-//! Lines are looked at in the rule's order. The first line of a tube that can be run chooses the
+//! What is published and frozen is kept first. Then lines are looked at in the rule's order. The first line of a tube that can be run chooses the
 //! tube's way: the place where its result is out first. Later lines of the tube follow it there,
 //! or go with an aliquot to a second site. What cannot be run goes to `recall`. Each stage (a
 //! strict band, or all the others) is run and recalled whole before the next one begins.
 
 use labtriage_core::duplicates::Repeat;
-use labtriage_core::overrides::Pin;
 use labtriage_core::plan::{Cancel, Disposition, Plan, Recollection, Rule, Run, Step};
+use labtriage_core::published::PublishedSlots;
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::table::{Ix, LineIx, SampleIx, SiteIx, SlotIx, Table};
 use labtriage_core::trace::Trace;
@@ -18,6 +18,7 @@ use crate::place::Container;
 use crate::recall::Visits;
 use crate::remaining::Remaining;
 use crate::routes::Routes;
+use crate::within::Within;
 
 /// Called now and then with how many lines of how many have been decided.
 pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
@@ -31,7 +32,10 @@ const PROGRESS_EVERY: usize = 8192;
 pub fn plan(snapshot: &Snapshot, rule: Rule, progress: Progress<'_>) -> Plan {
     let mut planner = Planner::new(snapshot);
     let open: Vec<LineIx> = snapshot.backlog.lines.indices().filter(|&line| planner.settle(line).is_none()).collect();
-    let (total, mut done) = (open.len(), 0);
+    let total = open.len();
+    planner.keep_published(rule, &open);
+    let open: Vec<LineIx> = open.into_iter().filter(|line| !planner.decided[line.row()]).collect();
+    let mut done = total - open.len();
     for stage in stages(snapshot, rule, open.into_iter()) {
         let mut left = Vec::new();
         for &line in &stage {
@@ -40,7 +44,7 @@ pub fn plan(snapshot: &Snapshot, rule: Rule, progress: Progress<'_>) -> Plan {
                 None => left.push(line),
             }
             done += 1;
-            if done % PROGRESS_EVERY == 0 {
+            if done.is_multiple_of(PROGRESS_EVERY) {
                 progress(done, total);
             }
         }
@@ -150,6 +154,25 @@ impl<'a> Planner<'a> {
         Some(disposition)
     }
 
+    /// Runs what is published and frozen as it was published, before anything else takes the room.
+    /// What cannot be kept stays open.
+    fn keep_published(&mut self, rule: Rule, open: &[LineIx]) {
+        let snapshot = self.snapshot;
+        let frozen = open.iter().copied().filter(|&line| snapshot.frozen_run(line).is_some());
+        let in_order = stages(snapshot, rule, frozen).into_iter().flatten();
+        let mut runs: Vec<(LineIx, PublishedSlots)> =
+            in_order.filter_map(|line| Some((line, snapshot.frozen_run(line)?))).collect();
+        // What runs first is booked in and spun first; within a slot the order of the rule stays.
+        runs.sort_by_key(|(_, published)| published.last);
+        for (line, published) in runs {
+            let sample = snapshot.backlog.lines[line].sample;
+            if let Some(run) = self.run_within(line, sample, Within::published(snapshot, published)) {
+                self.lines[line] = Disposition::Run(run);
+                self.decided[line.row()] = true;
+            }
+        }
+    }
+
     /// Runs a line where its result is out first, and takes the capacity.
     pub(crate) fn run(&mut self, line: LineIx) -> Option<Run> {
         self.decided[line.row()] = true;
@@ -160,30 +183,19 @@ impl<'a> Planner<'a> {
         if self.snapshot.backlog.lines[line].result_held {
             return self.remaining.report_held(line, sample);
         }
-        let pin = self.pin(line);
-        let pinned = pin.and_then(|pin| self.run_within(line, sample, pin));
-        pinned.or_else(|| self.run_within(line, sample, Pin { site: None, analyser: None, by: None }))
+        let pinned = Within::pins(self.snapshot, line).and_then(|within| self.run_within(line, sample, within));
+        pinned.or_else(|| self.run_within(line, sample, Within::anywhere()))
     }
 
-    /// All pins of a line as one.
-    fn pin(&self, line: LineIx) -> Option<Pin> {
-        let both = |a: Pin, b: Pin| Pin {
-            site: a.site.or(b.site),
-            analyser: a.analyser.or(b.analyser),
-            by: [a.by, b.by].into_iter().flatten().min(),
-        };
-        self.snapshot.overrides.pins(line).map(|(_, pin)| pin).reduce(both)
-    }
-
-    /// Runs a line within a pin, by the way its tube has or one that it chooses, and takes the capacity.
-    pub(crate) fn run_within(&mut self, line: LineIx, sample: SampleIx, pin: Pin) -> Option<Run> {
+    /// Runs a line within bounds, by the way its tube has or one that it chooses, and takes the capacity.
+    pub(crate) fn run_within(&mut self, line: LineIx, sample: SampleIx, within: Within) -> Option<Run> {
         if self.tubes[sample].placed.is_some() {
-            return self.follow(line, sample, pin).or_else(|| self.split(line, sample, pin));
+            return self.follow(line, sample, within).or_else(|| self.split(line, sample, within));
         }
         if !self.may_ever_run(line) {
             return None;
         }
-        let choice = self.best_way(line, sample, pin).or_else(|| self.frozen_way(line, sample, pin))?;
+        let choice = self.best_way(line, sample, within).or_else(|| self.frozen_way(line, sample, within))?;
         self.commit(line, sample, &choice, Container::Main);
         Some(choice.run)
     }

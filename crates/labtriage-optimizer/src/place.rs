@@ -1,7 +1,6 @@
 //! Where is a line run? The choice of a tube's way, of an aliquot, and of the run itself.
 
 use labtriage_core::catalogue::{Handling, Phase, State};
-use labtriage_core::overrides::Pin;
 use labtriage_core::plan::{Run, Step};
 use labtriage_core::table::{AnalyserIx, Ix, LineIx, SampleIx, SiteIx, SlotIx};
 use labtriage_core::time::Instant;
@@ -11,6 +10,7 @@ use labtriage_core::viability::Stay;
 use crate::greedy::Planner;
 use crate::remaining::{ANY_VOLUME, RunRequest};
 use crate::way::Way;
+use crate::within::Within;
 
 /// Where on a tube a run takes its material.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Planner<'_> {
     }
 
     /// Runs a line where the tube already goes.
-    pub(crate) fn follow(&mut self, line: LineIx, sample: SampleIx, pin: Pin) -> Option<Run> {
+    pub(crate) fn follow(&mut self, line: LineIx, sample: SampleIx, within: Within) -> Option<Run> {
         let tube = self.tubes[sample];
         let steps = self.steps_of(sample);
         let split = steps.iter().position(|step| matches!(step, Step::Aliquot(_)));
@@ -61,7 +61,7 @@ impl Planner<'_> {
         let mut best: Option<(Run, RunRequest, Container)> = None;
         for (container, place, way) in containers {
             let (Some((site, from)), Some(way)) = (place, way) else { continue };
-            let Some(request) = self.request(line, container, site, from, &way.stays, pin) else { continue };
+            let Some(request) = self.request(line, container, site, from, &way.stays, within) else { continue };
             let Some(run) = self.remaining.find_run(&request) else { continue };
             let sooner = best.as_ref().is_none_or(|(other, ..)| run.reported < other.reported);
             if sooner {
@@ -82,28 +82,28 @@ impl Planner<'_> {
         site: SiteIx,
         from: SlotIx,
         stays: &[Stay],
-        pin: Pin,
+        within: Within,
     ) -> Option<RunRequest> {
-        let accepted = pin.site.is_none_or(|only| only == site)
+        let accepted = within.site.is_none_or(|only| only == site)
             && self.snapshot.network.accepts(site, self.snapshot.bands[line])
             && self.remaining.runs(site, self.snapshot.backlog.lines[line].test);
         if !accepted {
             return None;
         }
-        let closes = self.closes(line, stays)?.min(pin.by.unwrap_or(Instant::FAR));
+        let closes = self.closes(line, stays)?.min(within.by.unwrap_or(Instant::FAR));
         Some(RunRequest {
             line,
             site,
-            from,
+            from: from.max(within.from),
             closes,
-            analyser: pin.analyser,
+            analyser: within.analyser,
             dead_volume_max: self.dead_volume_max(line, container)?,
             capped: true,
         })
     }
 
     /// Takes an aliquot of a placed tube to a second site.
-    pub(crate) fn split(&mut self, line: LineIx, sample: SampleIx, pin: Pin) -> Option<Run> {
+    pub(crate) fn split(&mut self, line: LineIx, sample: SampleIx, within: Within) -> Option<Run> {
         let tube = self.tubes[sample];
         let specimen = self.snapshot.backlog.samples[sample].specimen;
         if tube.second.is_some() || !self.snapshot.catalogue.specimens[specimen].aliquots {
@@ -118,7 +118,7 @@ impl Planner<'_> {
         aliquot.aliquot(self.snapshot, &mut self.remaining)?;
         let mut best: Option<Choice> = None;
         for to in self.routes.destinations(main.site).to_vec() {
-            self.better(&mut best, line, to, pin, |planner| planner.onward(aliquot.clone(), to));
+            self.better(&mut best, line, to, within, |planner| planner.onward(aliquot.clone(), to));
         }
         let choice = best?;
         self.commit(line, sample, &choice, Container::Second);
@@ -140,11 +140,11 @@ impl Planner<'_> {
         best: &mut Option<Choice>,
         line: LineIx,
         to: SiteIx,
-        pin: Pin,
+        within: Within,
         way: impl FnOnce(&mut Self) -> Option<Way>,
     ) {
         let test = self.snapshot.backlog.lines[line].test;
-        let wanted = pin.site.is_none_or(|only| only == to)
+        let wanted = within.site.is_none_or(|only| only == to)
             && self.remaining.runs(to, test)
             && self.snapshot.network.accepts(to, self.snapshot.bands[line]);
         let Some(way) = wanted.then(|| way(self)).flatten() else { return };
@@ -152,18 +152,18 @@ impl Planner<'_> {
         if best.as_ref().is_some_and(|best| way.slot > best.run.reported) {
             return;
         }
-        let Some(choice) = self.arrived(line, way, pin) else { return };
+        let Some(choice) = self.arrived(line, way, within) else { return };
         if best.as_ref().is_none_or(|best| choice.rank() < best.rank()) {
             *best = Some(choice);
         }
     }
 
     /// The run that a way leads to; frozen material is thawed in the slot of its run.
-    fn arrived(&mut self, line: LineIx, way: Way, pin: Pin) -> Option<Choice> {
+    fn arrived(&mut self, line: LineIx, way: Way, within: Within) -> Option<Choice> {
         // A tube that has its way already can only be followed by an aliquot.
         let placed = self.tubes[way.sample].placed.is_some();
         let container = if placed { Container::Second } else { Container::Main };
-        let mut request = self.request(line, container, way.site, way.slot, &way.stays, pin)?;
+        let mut request = self.request(line, container, way.site, way.slot, &way.stays, within)?;
         if way.state() != State::SeparatedFrozen {
             let run = self.remaining.find_run(&request)?;
             return Some(Choice { way, run });
@@ -181,7 +181,7 @@ impl Planner<'_> {
     }
 
     /// The way of a tube that has none yet on which the line's result is out first.
-    pub(crate) fn best_way(&mut self, line: LineIx, sample: SampleIx, pin: Pin) -> Option<Choice> {
+    pub(crate) fn best_way(&mut self, line: LineIx, sample: SampleIx, within: Within) -> Option<Choice> {
         let start = Way::start(self.snapshot, sample);
         let spins = self.snapshot.catalogue.tests[self.snapshot.backlog.lines[line].test].run_in == Phase::Separated
             && !start.separated();
@@ -191,7 +191,7 @@ impl Planner<'_> {
         let mut best = None;
         for refrigerated in self.storages(&start, spins) {
             for to in std::iter::once(start.site).chain(self.routes.destinations(start.site).to_vec()) {
-                self.better(&mut best, line, to, pin, |planner| planner.prepared(&start, to, spins, refrigerated));
+                self.better(&mut best, line, to, within, |planner| planner.prepared(&start, to, spins, refrigerated));
             }
             if best.is_some() {
                 break;
@@ -224,7 +224,7 @@ impl Planner<'_> {
     }
 
     /// The last resort: aliquoted and frozen here, thawed for its run.
-    pub(crate) fn frozen_way(&mut self, line: LineIx, sample: SampleIx, pin: Pin) -> Option<Choice> {
+    pub(crate) fn frozen_way(&mut self, line: LineIx, sample: SampleIx, within: Within) -> Option<Choice> {
         let mut way = Way::start(self.snapshot, sample);
         if way.state() == State::SeparatedFrozen
             || !self.remaining.runs(way.site, self.snapshot.backlog.lines[line].test)
@@ -239,7 +239,7 @@ impl Planner<'_> {
         }
         way.freeze(self.snapshot, &mut self.remaining)?;
         way.book_in(self.snapshot, &mut self.remaining)?;
-        self.arrived(line, way, pin)
+        self.arrived(line, way, within)
     }
 
     /// Whether a line that is not decided yet needs the tube as it was collected.

@@ -5,8 +5,9 @@ mod common;
 use labtriage_core::capacity::Resource;
 use labtriage_core::catalogue::{Condition, State};
 use labtriage_core::fixture::{Fixture, line_of};
+use labtriage_core::overrides::Action;
 use labtriage_core::plan::{Disposition, Rule};
-use labtriage_core::table::Table;
+use labtriage_core::table::{LineIx, Table};
 use labtriage_core::time::Minutes;
 use labtriage_optimizer::explain::{Alternative, Change, Explanation, Obstacle, Place, Stop, explain};
 
@@ -125,6 +126,25 @@ fn one_more_place_in_the_freezer_saves_a_line() {
     fixture.sample("A1", "P1", "SST", &["TSH"]).history(&kept).band("urgent");
     fixture.sample("A2", "P2", "SST", &["TSH"]).history(&kept);
     check_saved(&fixture, ("A2", "TSH"), |_, resource| resource == Resource::Freezer(hub), ("A1", "TSH"));
+}
+
+#[test]
+fn a_tube_that_was_booked_in_too_late_is_planned_again_with_all_its_lines() {
+    let mut fixture = Fixture::new();
+    let (hub, urgent) = (fixture.site("HUB"), fixture.band("urgent"));
+    let (potassium, crp) = (fixture.test("K"), fixture.test("CRP"));
+    fixture.network.couriers = Table::default();
+    fixture.network.sites[hub].reception_per_hour = 1;
+    fixture.catalogue.tests[crp].figures.retain(|figure| figure.condition == Condition::Ambient);
+    let kept = |hours| [(hours + 1, State::PrimaryAmbient), (hours, State::SeparatedAmbient)];
+    fixture.sample("A1", "P1", "SST", &["K"]).history(&kept(300)).band("urgent");
+    // An hour is left for one line, three days for the other, which is more pressing and chose the way.
+    fixture.sample("A2", "P2", "SST", &["K", "CRP"]).history(&kept(263));
+    fixture.override_("A2", Action::SetBand(urgent)).target.test = Some(potassium);
+    check_saved(&fixture, ("A2", "CRP"), |_, resource| resource == Resource::Reception(hub), ("A1", "K"));
+    let (change, _) = stopped(&fixture, "A2", "CRP");
+    let others: Vec<LineIx> = change.expect("a change").others.iter().map(|(line, _)| *line).collect();
+    assert_eq!(others, [line_of(&fixture.snapshot(), "A2", "K")]);
 }
 
 #[test]

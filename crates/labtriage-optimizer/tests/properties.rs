@@ -7,8 +7,10 @@ use labtriage_core::certificate::{Certificate, Prices, bounds, stage};
 use labtriage_core::cost::cost;
 use labtriage_core::fixture::Fixture;
 use labtriage_core::flags::FlagSet;
-use labtriage_core::plan::{Disposition, Rule};
+use labtriage_core::plan::{Disposition, Plan, Rule, Run};
+use labtriage_core::published::PublishedRun;
 use labtriage_core::snapshot::Snapshot;
+use labtriage_core::table::LineIx;
 use labtriage_core::time::Minutes;
 use labtriage_core::units::{Cost, Percent};
 use labtriage_optimizer::explain::{Obstacle, Stop, explain};
@@ -109,6 +111,19 @@ fn prices(snapshot: &Snapshot, seed: u64, dear: u32) -> Prices {
     Prices::new(snapshot.capacity.limits().indices().map(price).collect())
 }
 
+/// The runs of a plan, for the lines of another snapshot that have the same accession and test.
+fn published(old: &Snapshot, plan: &Plan, new: &Snapshot) -> Vec<(LineIx, PublishedRun)> {
+    let run = |(line, disposition): (LineIx, &Disposition)| {
+        let Disposition::Run(Run { analyser: Some(analyser), slot, .. }) = *disposition else { return None };
+        let facts = &old.backlog.lines[line];
+        let sample = new.backlog.find_sample(old.backlog.accession(facts.sample))?;
+        let same = |line: &LineIx| new.backlog.lines[*line].test == facts.test;
+        let line = new.backlog.samples[sample].lines().find(same)?;
+        Some((line, PublishedRun { analyser, starts: old.grid.start(slot), ends: old.grid.end(slot) }))
+    };
+    plan.lines.enumerate().filter_map(run).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
@@ -159,6 +174,45 @@ proptest! {
     }
 
     #[test]
+    fn a_published_plan_is_kept_as_far_as_it_can_be(
+        tubes in proptest::collection::vec(tube(), 1..20),
+        capacity in prop_oneof![1..8u32, Just(100u32)],
+        left in prop_oneof![Just(100u32), 0..100u32],
+        later in prop_oneof![Just(0i32), 1..600i32],
+        window in prop_oneof![Just(0i32), 1..24i32],
+    ) {
+        let order: Vec<usize> = (0..tubes.len()).collect();
+        let before = fixture(&tubes, capacity, &order);
+        let (old, mut after) = (before.snapshot(), before);
+        let plan = common::lawful(&old, Rule::BandEdf);
+        after.now = after.now.plus(Minutes::new(later));
+        after.network.capacity = Percent::new(capacity * left / 100);
+        after.policy.frozen_window = Minutes::from_hours(window);
+        for rule in Rule::ALL {
+            let snapshot = after.snapshot();
+            let runs = published(&old, &plan, &snapshot);
+            let snapshot = snapshot.with_published(runs);
+            let new = common::lawful(&snapshot, rule);
+            for line in snapshot.backlog.lines.indices().filter(|_| later == 0 && left == 100) {
+                prop_assert!(snapshot.frozen_run(line).is_none_or(|run| run.kept_by(new.lines[line])));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_published_and_planned_again_at_once_costs_nothing_to_move(
+        tubes in proptest::collection::vec(tube(), 1..20), capacity in 1..8u32,
+    ) {
+        let order: Vec<usize> = (0..tubes.len()).collect();
+        let snapshot = fixture(&tubes, capacity, &order).snapshot();
+        let plan = common::lawful(&snapshot, Rule::BandEdf);
+        let runs = published(&snapshot, &plan, &snapshot);
+        let snapshot = snapshot.with_published(runs);
+        prop_assert_eq!(cost(&snapshot, &plan).moved, labtriage_core::units::Cost::ZERO);
+        prop_assert_eq!(common::lawful(&snapshot, Rule::BandEdf), plan);
+    }
+
+    #[test]
     fn every_line_is_explained(tubes in proptest::collection::vec(tube(), 1..12), capacity in 0..8u32) {
         let order: Vec<usize> = (0..tubes.len()).collect();
         let snapshot = fixture(&tubes, capacity, &order).snapshot();
@@ -181,7 +235,7 @@ proptest! {
         for rule in Rule::ALL {
             let (idle, busy) = (common::lawful(&none, rule), common::lawful(&all, rule));
             prop_assert!(!idle.lines.iter().any(|line| matches!(line, Disposition::Run(_))));
-            let unserved = |plan: &labtriage_core::plan::Plan| cost(&all, plan).unserved;
+            let unserved = |plan: &Plan| cost(&all, plan).unserved;
             prop_assert!(unserved(&busy) <= cost(&none, &idle).unserved);
         }
     }

@@ -181,6 +181,51 @@ fn pins_routes_and_holds_are_kept() {
 }
 
 #[test]
+fn what_is_published_and_frozen_is_run_where_and_when_it_was_published() {
+    let mut fixture = Fixture::new();
+    fixture.sample("A1", "P1", "SST", &["CRP"]);
+    fixture.sample("A2", "P2", "SST", &["CRP"]).band("immediate");
+    fixture.published("A1", "CRP", "HUB-CHEM", (120, 180));
+    fixture.policy.frozen_window = labtriage_core::time::Minutes::from_hours(3);
+    let kept = [
+        "A1 CRP: run HUB-CHEM 03 10:00 out 03 10:00 after spin 03 08:00, book in 03 08:00",
+        "A2 CRP: run HUB-CHEM 03 08:00 out 03 08:00 after spin 03 08:00, book in 03 08:00",
+    ];
+    check(&fixture, Rule::BandEdf, &kept);
+    fixture.policy.frozen_window = labtriage_core::time::Minutes::from_hours(2);
+    let free = "A1 CRP: run HUB-CHEM 03 08:00 out 03 08:00 after spin 03 08:00, book in 03 08:00";
+    check(&fixture, Rule::BandEdf, &[free, kept[1]]);
+    // Later, moving it has its price.
+    let snapshot = fixture.snapshot();
+    let split = labtriage_core::cost::cost(&snapshot, &common::lawful(&snapshot, Rule::BandEdf));
+    assert_eq!(split.moved, snapshot.policy.moved_line);
+}
+
+#[test]
+fn a_frozen_run_goes_before_a_pressing_line_and_gives_way_to_a_person() {
+    let mut fixture = Fixture::new();
+    // One haemogram an hour.
+    for analyser in fixture.network.analysers.as_mut_slice() {
+        analyser.rate_permille = 11;
+    }
+    fixture.network.couriers = labtriage_core::table::Table::default();
+    fixture.sample("A1", "P1", "EDTA", &["FBC"]);
+    fixture.sample("A2", "P2", "EDTA", &["FBC"]).band("immediate");
+    fixture.published("A1", "FBC", "HUB-HAEM", (0, 60));
+    fixture.policy.frozen_window = labtriage_core::time::Minutes::from_hours(4);
+    let runs = |fixture: &Fixture| {
+        let snapshot = fixture.snapshot();
+        let lines = common::describe(&snapshot, &common::lawful(&snapshot, Rule::BandEdf));
+        lines.iter().map(|line| line.split(" out ").next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(runs(&fixture), ["A1 FBC: run HUB-HAEM 03 08:00", "A2 FBC: run HUB-HAEM 03 09:00"]);
+    let pin = Action::Pin { site: Some(fixture.site("HUB")), analyser: None, by: None };
+    fixture.override_("A2", pin.clone());
+    fixture.override_("A1", pin);
+    assert_eq!(runs(&fixture), ["A1 FBC: run HUB-HAEM 03 09:00", "A2 FBC: run HUB-HAEM 03 08:00"]);
+}
+
+#[test]
 fn a_pin_that_cannot_be_kept_is_reported_and_the_line_still_served() {
     let mut fixture = Fixture::new();
     fixture.sample("A1", "P1", "SST", &["CRP"]);

@@ -18,7 +18,8 @@ const PLAN_EXAMPLES: &str = "\
 Examples:
   labtriage plan examples/south-east-london
   labtriage plan tonight/backlog.csv --now 2024-06-10T20:00 --out tonight/plan
-  labtriage plan tonight --config our-laboratory --rule edf --json";
+  labtriage plan tonight --config our-laboratory --rule edf --json
+  labtriage plan tonight --previous last-night/plan";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -100,6 +101,9 @@ pub(crate) struct PlanArguments {
     /// Where the plan goes [default: `plan` inside the folder, or beside the CSV].
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Folder of the plan that is published: its runs inside the frozen window are kept, moved ones have a price.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) previous: Option<PathBuf>,
     /// Print how long each phase took, on stderr.
     #[arg(long)]
     pub(crate) timings: bool,

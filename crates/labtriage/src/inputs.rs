@@ -8,10 +8,11 @@ use labtriage_core::snapshot::{Inputs, Snapshot};
 use labtriage_core::time::{Instant, LocalInstant, Zone};
 use labtriage_formats::config::defaults::{self, Configuration, SourcedFile};
 use labtriage_formats::config::{overrides, quantity};
+use labtriage_formats::digest::Digesting;
 use labtriage_formats::extract::{Context, QuarantinedRow, check_quarantine, read_extract};
 use labtriage_formats::import::Import;
 use labtriage_formats::outputs::QuarantineEntry;
-use labtriage_formats::plan_json::{Header, Input};
+use labtriage_formats::plan_json::{self, Header, Input, RawPlan, read_plan};
 use labtriage_formats::results::read_results;
 use labtriage_formats::scenario;
 
@@ -27,6 +28,8 @@ pub(crate) struct Sources {
     results: Option<PathBuf>,
     overrides: Option<SourcedFile>,
     scenario: Option<SourcedFile>,
+    /// The plan file of an earlier night.
+    previous: Option<PathBuf>,
     configuration: Configuration,
 }
 
@@ -68,6 +71,7 @@ impl Sources {
                 results: beside("results.csv"),
                 overrides: text("overrides.toml")?,
                 scenario: text(scenario::FILE_NAME)?,
+                previous: None,
                 configuration: defaults::load(config, Some(input))?,
             });
         }
@@ -75,7 +79,13 @@ impl Sources {
             return Err(unreadable(input, "no such file or folder").into());
         }
         let configuration = defaults::load(config, None)?;
-        Ok(Self { backlog: input.to_owned(), results: None, overrides: None, scenario: None, configuration })
+        let backlog = input.to_owned();
+        Ok(Self { backlog, results: None, overrides: None, scenario: None, previous: None, configuration })
+    }
+
+    /// With the plan that an earlier night has published, by its folder.
+    pub(crate) fn after(self, previous: Option<&Path>) -> Self {
+        Self { previous: previous.map(|folder| folder.join(plan_json::FILE)), ..self }
     }
 
     /// The files that a plan names, each checked against its digest.
@@ -115,6 +125,7 @@ impl Sources {
             results: input("results").map(|results| out.join(&results.path)),
             overrides,
             scenario: None,
+            previous: input("previous").map(|previous| out.join(&previous.path)),
             configuration: Configuration { catalogue, network, policy, import },
         })
     }
@@ -172,22 +183,30 @@ impl Sources {
             }
             None => Vec::new(),
         };
-        for (role, file) in [
-            ("catalogue", &self.configuration.catalogue),
-            ("network", &self.configuration.network),
-            ("policy", &self.configuration.policy),
-            ("import", &self.configuration.import),
-        ] {
-            let path = (file.origin != defaults::BUILT_IN).then(|| PathBuf::from(&file.origin));
-            inputs.push((role, path, file.digest.clone()));
-        }
+        inputs.extend(self.configured());
+        let previous = self.previous.as_deref().map(|path| published(path, now)).transpose()?;
         timings.phase("read");
         let rows_read = extract.rows_read;
-        let (snapshot, more) =
+        let (mut snapshot, more) =
             Snapshot::new(Inputs { now, catalogue, network, policy, backlog: extract.backlog, overrides, results })?;
+        if let Some((plan, digest)) = previous {
+            inputs.push(("previous", self.previous.clone(), digest));
+            let runs = plan.published(&snapshot);
+            snapshot = snapshot.with_published(runs);
+        }
         warnings.extend(more);
         timings.phase("snapshot");
         Ok(Night { snapshot, quarantine, warnings, rows_read, inputs })
+    }
+
+    /// The configuration files as inputs; without a path where they are built in.
+    fn configured(&self) -> impl Iterator<Item = (&'static str, Option<PathBuf>, String)> {
+        let Configuration { catalogue, network, policy, import } = &self.configuration;
+        let files = [("catalogue", catalogue), ("network", network), ("policy", policy), ("import", import)];
+        files.into_iter().map(|(role, file)| {
+            let path = (file.origin != defaults::BUILT_IN).then(|| PathBuf::from(&file.origin));
+            (role, path, file.digest.clone())
+        })
     }
 
     fn now(&self, now: &Now<'_>, zone: Zone) -> Result<Instant, Failure> {
@@ -224,7 +243,7 @@ impl Night {
         let same = |role: &str, digest: &str| {
             header.document.inputs.iter().any(|input| input.role == role && input.sha256 == digest)
         };
-        let streamed = self.inputs.iter().filter(|(role, ..)| matches!(*role, "backlog" | "results"));
+        let streamed = self.inputs.iter().filter(|(role, ..)| matches!(*role, "backlog" | "results" | "previous"));
         let named = |role: &str| header.document.inputs.iter().find(|input| input.role == role);
         streamed
             .filter(|(role, _, digest)| !same(role, digest))
@@ -233,8 +252,29 @@ impl Night {
     }
 }
 
+/// What a plan file has published, with its digest.
+fn published(path: &Path, now: Instant) -> Result<(RawPlan, String), Failure> {
+    let file = File::open(path).map_err(|error| {
+        unreadable(path, &format!("cannot read the previous plan: {}", error.kind()))
+            .hint("name the folder that `labtriage plan` wrote")
+    })?;
+    let mut reader = Digesting::new(file);
+    let place = |finding: Finding| {
+        let (line, column) = finding.place.as_ref().map_or((0, 0), |place| (place.line, place.column));
+        finding.at(&path.display().to_string(), line, column)
+    };
+    let read = read_plan(&mut reader);
+    let (header, plan) = read.map_err(|findings| findings.into_iter().map(place).collect::<Vec<_>>())?;
+    if header.now > now {
+        let message = format!("the previous plan was made at {}, after the moment of planning", header.now);
+        return Err(place(Finding::new(Code::WrongValue, message)).hint("name an earlier plan").into());
+    }
+    Ok((plan, reader.finish()))
+}
+
 fn changed(input: &Input) -> Finding {
-    Finding::new(Code::StalePlanInput, format!("the {} has changed since the plan was made", input.role))
+    let what = if input.role == "previous" { "previous plan" } else { input.role.as_str() };
+    Finding::new(Code::StalePlanInput, format!("the {what} has changed since the plan was made"))
         .at(&input.path, 0, 0)
         .hint("plan again, or put the file back as it was")
 }

@@ -122,6 +122,62 @@ fn bad_arguments_and_inputs_are_refused_and_nothing_is_written() {
 }
 
 #[test]
+fn a_published_plan_is_kept_named_and_read_again() {
+    let bench = Bench::new();
+    bench.run(&["plan", "night", "--quiet"]);
+    // An emergency has come in since; what is on the worklists for the next hours stays there.
+    let urgent = "A0,R0,PTE,Z9A01,,emergency,2026-11-23T19:00,2026-11-23T19:10,2026-11-23T19:40,2026-11-23T20:00,SST,HUB,ambient,,,UE,\n";
+    bench.night("later", &format!("{ROWS}{urgent}"));
+    let again = ["plan", "later", "--now", "2026-11-23T20:00", "--previous", "night/plan"];
+    insta::assert_snapshot!("plan_after_another", bench.run(&again));
+    let runs = |folder: &str| {
+        let plan = fs::read_to_string(bench.path(folder).join("plan.json")).unwrap();
+        plan.lines()
+            .filter(|line| line.contains("\"A1\""))
+            .map(|line| line.trim_end_matches(',').to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(runs("later/plan"), runs("night/plan"));
+    let plan = fs::read_to_string(bench.path("later/plan/plan.json")).unwrap();
+    assert!(plan.contains("{\"role\":\"previous\",\"path\":\"../../night/plan/plan.json\",\"sha256\":\""), "{plan}");
+    assert!(plan.contains("\"moved\":0,"), "{plan}");
+    assert!(bench.run(&["check", "--plan", "later/plan"]).contains("the plan is lawful"));
+    let explained = bench.run(&["explain", "A1", "--plan", "later/plan"]);
+    assert!(explained.contains("published    HUB-CHEM, Mon 23 Nov 20:00–21:00: frozen, and kept"), "{explained}");
+    // Moved away from where it is published, it is found out, and so is another published plan.
+    let path = bench.path("later/plan/plan.json");
+    let moved = plan.replace("[\"HUB-CHEM\",0,0]", "[\"HUB-CHEM\",1,1]");
+    assert_ne!(moved, plan);
+    fs::write(&path, moved).unwrap();
+    insta::assert_snapshot!("moved_against_another", bench.run(&["check", "--plan", "later/plan"]));
+    fs::write(&path, &plan).unwrap();
+    let published = bench.path("night/plan/plan.json");
+    let other = fs::read_to_string(&published).unwrap().replacen("\"quarantined\":0", "\"quarantined\":1", 1);
+    fs::write(&published, other).unwrap();
+    insta::assert_snapshot!("another_has_changed", bench.run(&["check", "--plan", "later/plan"]));
+}
+
+#[test]
+fn a_previous_plan_that_cannot_be_is_refused_and_nothing_is_written() {
+    let bench = Bench::new();
+    let after = |folder: &str, more: &[&str]| {
+        let mut arguments = vec!["plan", "night", "--previous", folder];
+        arguments.extend_from_slice(more);
+        bench.run(&arguments)
+    };
+    insta::assert_snapshot!("previous_missing", after("nowhere", &[]));
+    assert!(!bench.path("night/plan").exists());
+    bench.run(&["plan", "night", "--quiet"]);
+    insta::assert_snapshot!("previous_replaced", after("night/plan", &[]));
+    insta::assert_snapshot!("previous_later", after("night/plan", &["--now", "2026-11-23T19:59", "--out", "x"]));
+    let path = bench.path("night/plan/plan.json");
+    let plan = fs::read_to_string(&path).unwrap();
+    fs::write(&path, &plan[..plan.len() / 2]).unwrap();
+    insta::assert_snapshot!("previous_broken", after("night/plan", &["--out", "x"]));
+    assert!(!bench.path("x").exists());
+}
+
+#[test]
 fn a_folder_that_is_not_ours_is_left_alone() {
     let bench = Bench::new();
     fs::create_dir(bench.path("precious")).unwrap();

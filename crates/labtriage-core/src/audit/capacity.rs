@@ -4,7 +4,7 @@ use super::{Found, Law};
 use crate::capacity::{Resource, When};
 use crate::plan::{Disposition, Plan, Step};
 use crate::snapshot::Snapshot;
-use crate::table::{BandIx, CellIx, SiteIx, Table};
+use crate::table::{CellIx, LineIx, SiteIx, Table};
 use crate::trace::places;
 use crate::usage::{of_booking_in, of_lines, usage};
 
@@ -53,16 +53,15 @@ fn describe(snapshot: &Snapshot, cell: CellIx) -> String {
     }
 }
 
-/// What lines of these bands use, as the law of strict bands counts it: their runs and reports, and
-/// the booking in of samples whose most pressing line is of these bands.
-pub(super) fn usage_of_bands(snapshot: &Snapshot, plan: &Plan, last: BandIx) -> Table<CellIx, u64> {
+/// What these lines use: their runs and reports, and the booking in of samples that one of them needs.
+pub(super) fn usage_of(snapshot: &Snapshot, plan: &Plan, wanted: impl Fn(LineIx) -> bool) -> Table<CellIx, u64> {
     let mut used = Table::filled(0, snapshot.capacity.len());
     let mut add = |cell: CellIx, amount: u64| used[cell] += amount;
-    of_lines(snapshot, plan, |band| band <= last, &mut add);
+    of_lines(snapshot, plan, &wanted, &mut add);
     for (sample, facts) in snapshot.backlog.samples.enumerate() {
         let counts = |retested: bool| {
             facts.lines().any(|line| {
-                snapshot.bands[line] <= last
+                wanted(line)
                     && match plan.lines[line] {
                         Disposition::Run(run) => !retested && run.analyser.is_some(),
                         Disposition::Recall(Some(_)) => retested,

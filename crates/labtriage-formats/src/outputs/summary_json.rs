@@ -19,6 +19,7 @@ struct JsonSummary<'a> {
     expiring: Vec<JsonExpiring>,
     already_lost: u64,
     samples: JsonSamples,
+    published: JsonPublished,
     recalled_patients: u64,
     visits: u64,
     tightest: Vec<JsonTight>,
@@ -84,6 +85,14 @@ struct JsonSamples {
 }
 
 #[derive(Serialize)]
+struct JsonPublished {
+    kept: u64,
+    moved: u64,
+    frozen_kept: u64,
+    frozen_moved: u64,
+}
+
+#[derive(Serialize)]
 struct JsonTight {
     resource: String,
     used: u64,
@@ -101,6 +110,7 @@ struct JsonCost {
     recalls: i64,
     losses: i64,
     handling: i64,
+    moved: i64,
     total: i64,
 }
 
@@ -143,6 +153,12 @@ pub fn summary_json(
             stabilised: summary.samples.stabilised,
             transferred: summary.samples.transferred,
         },
+        published: JsonPublished {
+            kept: summary.published.kept,
+            moved: summary.published.moved,
+            frozen_kept: summary.published.frozen_kept,
+            frozen_moved: summary.published.frozen_moved,
+        },
         recalled_patients: summary.recalled_patients,
         visits: summary.visits,
         tightest: tightest.collect(),
@@ -154,6 +170,7 @@ pub fn summary_json(
             recalls: cost.recalls.thousandths(),
             losses: cost.losses.thousandths(),
             handling: cost.handling.thousandths(),
+            moved: cost.moved.thousandths(),
             total: cost.total().thousandths(),
         },
         cost_fifo: summary.fifo.map(|fifo| fifo.total().thousandths()),

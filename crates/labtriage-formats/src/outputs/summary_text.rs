@@ -157,6 +157,13 @@ fn samples(out: &mut String, summary: &Summary) {
         words(samples.discard_storage, "improper storage"),
         words(samples.discard_forced, "by a person")
     );
+    let published = &summary.published;
+    let counts = [
+        (published.kept, "runs kept"),
+        (published.moved, "moved"),
+        (published.frozen_moved, "frozen ones that could not be kept"),
+    ];
+    listed(out, "Published", &counts);
     let _ = writeln!(
         out,
         "Recalls     {} patients, {} with a visit\n",

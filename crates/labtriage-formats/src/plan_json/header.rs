@@ -33,6 +33,9 @@ pub(super) struct RawCost {
     recalls: i64,
     losses: i64,
     handling: i64,
+    /// Missing in plans of programs that knew no published plan.
+    #[serde(default)]
+    moved: i64,
     total: i64,
 }
 
@@ -164,6 +167,7 @@ impl RawCost {
             recalls: cost.recalls.thousandths(),
             losses: cost.losses.thousandths(),
             handling: cost.handling.thousandths(),
+            moved: cost.moved.thousandths(),
             total: cost.total().thousandths(),
         }
     }
@@ -176,6 +180,7 @@ impl RawCost {
             recalls: Cost::from_thousandths(self.recalls),
             losses: Cost::from_thousandths(self.losses),
             handling: Cost::from_thousandths(self.handling),
+            moved: Cost::from_thousandths(self.moved),
         };
         match (self.unit == UNIT, cost.total().thousandths() == self.total) {
             (true, true) => Ok(cost),

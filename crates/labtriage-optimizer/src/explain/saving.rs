@@ -1,21 +1,23 @@
 //! What would have saved a line? The line alone is planned again, site by site, with a little more
 //! of nothing, then of one kind of thing, then of two, of three, at last of everything.
 //!
-//! Everything else of the plan stays as it is. Where even everything does not help, a law is named.
+//! Everything else of the plan stays as it is; but where the way that the tube has stands against
+//! the line, the whole tube is planned again, and every line that was run from it must still be run.
+//! Where even everything does not help, a law is named.
 
 use labtriage_core::audit::{Law, audit};
 use labtriage_core::capacity::{Resource, When};
 use labtriage_core::catalogue::Phase;
-use labtriage_core::overrides::Pin;
 use labtriage_core::plan::{Disposition, Plan, Run, SamplePlan, Step};
 use labtriage_core::snapshot::Snapshot;
-use labtriage_core::table::{CellIx, LineIx, SampleIx, SiteIx, SlotIx, Table};
+use labtriage_core::table::{CellIx, Ix, LineIx, SampleIx, SiteIx, SlotIx, Table};
 use labtriage_core::trace::places;
 
-use super::{Change, Lacking, Obstacle, Place, Stop, opens};
+use super::{Change, Lacking, Obstacle, Place, Stop, left_over, opens};
 use crate::greedy::{Planner, Tube};
 use crate::place::Container;
 use crate::way::Way;
+use crate::within::Within;
 
 /// Most lines named as having outranked another.
 const OUTRANKED_BY_MAX: usize = 5;
@@ -31,39 +33,60 @@ const AUDITED_MAX: usize = 3;
 
 /// What stopped a line at each site that its tube can reach, and the smallest change that saves it.
 pub(super) fn stopped(snapshot: &Snapshot, plan: &Plan, line: LineIx, left: Table<CellIx, u64>) -> Obstacle {
-    let mut search = Saving::new(snapshot, plan, line, left);
+    let mut as_planned = Saving::new(snapshot, plan, line, left);
+    let mut sites = as_planned.sites();
+    let bare = as_planned.tube.placed.is_some().then(|| without_tube(plan, as_planned.sample, snapshot));
+    let mut anew = bare.as_ref().map(|bare| Saving::anew(snapshot, plan, bare, line));
+    if let Some(anew) = &anew {
+        let more: Vec<SiteIx> = anew.sites().into_iter().filter(|site| !sites.contains(site)).collect();
+        sites.extend(more);
+    }
     let (mut stops, mut ways) = (Vec::new(), Vec::new());
-    for site in search.sites() {
-        let stop = match search.least(site) {
-            Some(way) => {
-                ways.push(way);
-                Stop::Lacking(ways[ways.len() - 1].lacking.clone())
-            }
-            None => Stop::Law(search.law_against(site)),
-        };
+    for site in sites {
+        let way = as_planned.least(site).or_else(|| anew.as_mut()?.least(site));
+        let lacking = way.as_ref().map(|way| Stop::Lacking(way.lacking.clone()));
+        let stop = lacking.unwrap_or_else(|| Stop::Law(as_planned.law_against(site)));
         stops.push(Place { site, stop });
+        ways.extend(way);
     }
     ways.sort_by_key(Replanned::rank);
     let verified = ways.into_iter().take(AUDITED_MAX).find(|way| lawful(snapshot, plan, line, way));
-    let change = verified.map(|Replanned { run, steps, lacking }| {
+    let change = verified.map(|Replanned { run, others, steps, lacking }| {
         let used_by = users(snapshot, plan, &lacking);
-        Change { lacking, run, steps, used_by }
+        Change { lacking, run, others, steps, used_by }
     });
     Obstacle::Stopped { places: stops, change }
+}
+
+/// The plan without the way and the runs of a tube.
+fn without_tube(plan: &Plan, sample: SampleIx, snapshot: &Snapshot) -> Plan {
+    let mut bare = plan.clone();
+    bare.samples[sample].steps = 0;
+    for line in snapshot.backlog.samples[sample].lines().filter(|&line| runs(plan, line)) {
+        bare.lines[line] = Disposition::Recall(None);
+    }
+    bare
+}
+
+/// Whether a line is run on an analyser.
+fn runs(plan: &Plan, line: LineIx) -> bool {
+    matches!(plan.lines[line], Disposition::Run(Run { analyser: Some(_), .. }))
 }
 
 /// A line planned again.
 struct Replanned {
     run: Run,
+    /// The other lines of the tube, where they are planned again with it.
+    others: Vec<(LineIx, Run)>,
     /// All steps of its tube.
     steps: Vec<Step>,
     lacking: Vec<Lacking>,
 }
 
 impl Replanned {
-    /// Fewer cells are less, then the sooner result, then fewer steps.
-    fn rank(&self) -> (usize, SlotIx, SlotIx, usize) {
-        (self.lacking.len(), self.run.reported, self.run.slot, self.steps.len())
+    /// Fewer cells are less, then fewer other lines, then the sooner result, then fewer steps.
+    fn rank(&self) -> (usize, usize, SlotIx, SlotIx, usize) {
+        (self.lacking.len(), self.others.len(), self.run.reported, self.run.slot, self.steps.len())
     }
 }
 
@@ -72,6 +95,8 @@ struct Saving<'a> {
     line: LineIx,
     sample: SampleIx,
     planner: Planner<'a>,
+    /// Lines that must be run from the tube as well, the most pressing first.
+    others: Vec<LineIx>,
     /// The tube as the plan has it.
     tube: Tube,
     left: Table<CellIx, u64>,
@@ -85,7 +110,15 @@ impl<'a> Saving<'a> {
         let planner = Planner::resume(snapshot, plan, sample);
         let more = left.indices().map(|cell| more(snapshot, line, cell)).collect();
         let tube = planner.tubes[sample];
-        Self { snapshot, line, sample, planner, tube, left, more }
+        Self { snapshot, line, sample, planner, others: Vec::new(), tube, left, more }
+    }
+
+    /// The tube goes its way anew: the line first, then every line that the plan runs from it.
+    fn anew(snapshot: &'a Snapshot, plan: &Plan, bare: &Plan, line: LineIx) -> Self {
+        let mut this = Self::new(snapshot, bare, line, left_over(snapshot, bare));
+        this.others = snapshot.backlog.samples[this.sample].lines().filter(|&other| runs(plan, other)).collect();
+        this.others.sort_by_key(|&other| (snapshot.bands[other], other));
+        this
     }
 
     /// Where the tube stands or is run, then where couriers take it from there.
@@ -128,14 +161,29 @@ impl<'a> Saving<'a> {
         let run = if self.snapshot.backlog.lines[self.line].result_held {
             self.planner.remaining.report_held(self.line, self.sample)?
         } else {
-            self.planner.run_within(self.line, self.sample, Pin { site: Some(site), analyser: None, by: None })?
+            self.planner.run_within(self.line, self.sample, Within::at(site))?
         };
+        let others = self.run_others()?;
         let lacking = room.enumerate().filter_map(|(cell, &room)| {
             let used = room - self.planner.remaining.left(cell);
             let amount = used.saturating_sub(self.left[cell]);
             (amount > 0).then_some(Lacking { cell, amount })
         });
-        Some(Replanned { run, lacking: lacking.collect(), steps: self.planner.steps_of(self.sample).to_vec() })
+        Some(Replanned { run, others, lacking: lacking.collect(), steps: self.planner.steps_of(self.sample).to_vec() })
+    }
+
+    /// Runs the other lines of the tube, those that are published and frozen as they were; none
+    /// when not all of them can be run.
+    fn run_others(&mut self) -> Option<Vec<(LineIx, Run)>> {
+        let mut runs = Vec::with_capacity(self.others.len());
+        for &other in &self.others {
+            let run = match self.snapshot.frozen_run(other) {
+                Some(frozen) => self.planner.run_within(other, self.sample, Within::published(self.snapshot, frozen)),
+                None => self.planner.run(other),
+            };
+            runs.push((other, run?));
+        }
+        Some(runs)
     }
 
     /// Undoes what was tried, and gives every cell of these kinds more. Returns what there is now.
@@ -145,6 +193,10 @@ impl<'a> Saving<'a> {
         self.planner.remaining.refill(&room);
         self.planner.tubes[self.sample] = self.tube;
         self.planner.steps.truncate(usize::from(self.tube.steps));
+        // A tube is not spun while another of its lines needs it as collected.
+        for other in &self.others {
+            self.planner.decided[other.row()] = false;
+        }
         room
     }
 
@@ -239,7 +291,9 @@ fn lawful(snapshot: &Snapshot, plan: &Plan, line: LineIx, way: &Replanned) -> bo
     let extra = |snapshot: Snapshot, lacking: &Lacking| snapshot.with_extra_capacity(lacking.cell, lacking.amount);
     let snapshot = way.lacking.iter().fold(snapshot.clone(), extra);
     let mut plan = plan.clone();
-    plan.lines[line] = Disposition::Run(way.run);
+    for &(line, run) in way.others.iter().chain([&(line, way.run)]) {
+        plan.lines[line] = Disposition::Run(run);
+    }
     let sample = snapshot.backlog.lines[line].sample;
     let retested = |line: LineIx| matches!(plan.lines[line], Disposition::Recall(Some(_)));
     let own = plan.samples[sample];
@@ -247,15 +301,28 @@ fn lawful(snapshot: &Snapshot, plan: &Plan, line: LineIx, way: &Replanned) -> bo
     let patient = snapshot.backlog.patient_of(line);
     let visited =
         snapshot.backlog.lines.indices().any(|line| retested(line) && snapshot.backlog.patient_of(line) == patient);
-    let first_step = u32::try_from(plan.steps.len()).unwrap_or(u32::MAX);
-    let steps = u8::try_from(way.steps.len()).unwrap_or(u8::MAX);
-    plan.steps.extend_from_slice(&way.steps);
     let recollection = own.recollection.filter(|_| still_recalled);
-    plan.samples[sample] = SamplePlan { first_step, steps, discard: None, recollection };
+    plan.samples[sample] = SamplePlan { discard: None, recollection, ..own };
+    replace_steps(&mut plan, sample, &way.steps);
     if !visited {
         plan.visits.retain(|visit| visit.patient != patient);
     }
     audit(&snapshot, &plan).is_empty()
+}
+
+/// Gives a sample other steps, and leaves none behind that belong to nobody.
+fn replace_steps(plan: &mut Plan, sample: SampleIx, steps: &[Step]) {
+    let own = plan.samples[sample];
+    let first = if own.steps == 0 { plan.steps.len() } else { own.first_step as usize };
+    plan.steps.splice(first..first + usize::from(own.steps), steps.iter().copied());
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    for other in
+        plan.samples.as_mut_slice().iter_mut().filter(|other| other.steps > 0 && other.first_step as usize > first)
+    {
+        other.first_step = number(other.first_step as usize + steps.len() - usize::from(own.steps));
+    }
+    plan.samples[sample].first_step = number(first);
+    plan.samples[sample].steps = u8::try_from(steps.len()).unwrap_or(u8::MAX);
 }
 
 /// Lines that use what is lacking, the least pressing first.

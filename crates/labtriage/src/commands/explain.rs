@@ -89,6 +89,9 @@ impl Words<'_> {
             let _ = writeln!(out, "  {label:<12} {text}");
         };
         row("decided", &self.disposition(explanation.disposition, explanation.line));
+        if let Some(published) = self.published(explanation) {
+            row("published", &published);
+        }
         row("clock", &self.clock(explanation));
         row("history", &self.history(explanation.line));
         row("cost", &self.cost(explanation));
@@ -113,6 +116,7 @@ impl Words<'_> {
             "line": self.name(explanation.line),
             "band": self.snapshot.policy.bands[self.snapshot.bands[explanation.line]].code,
             "decided": self.disposition(explanation.disposition, explanation.line),
+            "published": self.published(explanation),
             "clock": self.clock(explanation),
             "history": self.history(explanation.line),
             "cost_thousandths": explanation.cost.thousandths(),
@@ -181,6 +185,23 @@ impl Words<'_> {
             Disposition::Cancel(Cancel::Superseded) => "cancelled: a result is already there".to_owned(),
             Disposition::Hold(hold) => format!("held: {}", self.hold(hold)),
         }
+    }
+
+    /// What the plan before this one has published for a line, and whether that is kept.
+    fn published(&self, explanation: &Explanation) -> Option<String> {
+        let Explanation { line, disposition, .. } = *explanation;
+        let run = self.snapshot.published_slots(line)?;
+        let frozen = self.snapshot.frozen_run(line).is_some();
+        let what = match (run.kept_by(disposition), frozen) {
+            (true, true) => "frozen, and kept",
+            (true, false) => "kept",
+            (false, true) => "moved, for it could not be kept",
+            (false, false) => "moved",
+        };
+        let (start, zone) = (self.snapshot.grid.start(run.first), self.snapshot.network.zone);
+        let end = zone.local(self.snapshot.grid.end(run.last)).format("%H:%M");
+        let analyser = &self.snapshot.network.analysers[run.analyser].code;
+        Some(format!("{analyser}, {}–{end}: {what}", zone.local(start).format("%a %-d %b %H:%M")))
     }
 
     fn way(&self, line: LineIx) -> String {
@@ -362,10 +383,14 @@ impl Words<'_> {
     }
 
     fn saved_by(&self, obstacle: &Obstacle) -> Option<String> {
-        let Change { lacking, run, steps, .. } = change(obstacle)?;
+        let Change { lacking, run, others, steps, .. } = change(obstacle)?;
         let more: Vec<String> = lacking.iter().map(|lacks| self.more(*lacks)).collect();
         let more = if more.is_empty() { "a later turn".to_owned() } else { more.join(" and ") };
-        Some(format!("{more}: then {}{} (tried, and passed by the audit)", self.run(*run), self.after(steps)))
+        let tube = match others.len() {
+            0 => "",
+            _ => ", the tube's other lines planned again with it",
+        };
+        Some(format!("{more}: then {}{}{tube} (tried, and passed by the audit)", self.run(*run), self.after(steps)))
     }
 
     fn outranked_by(&self, obstacle: &Obstacle) -> Option<String> {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use labtriage_core::audit::audit;
 use labtriage_core::cost::cost;
+use labtriage_core::finding::{Code, Finding};
 use labtriage_core::plan::{CostSplit, Plan, Rule};
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::summary::Summary;
@@ -22,6 +23,9 @@ pub(crate) fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
     let bar = Bar::new(arguments.output.quiet);
     let sources = Sources::find(&arguments.input.input, arguments.input.config.as_deref())?;
     let out = arguments.out.clone().unwrap_or_else(|| default_out(&arguments.input.input));
+    let previous = arguments.previous.as_deref();
+    let sources = sources.after(previous);
+    refuse_to_replace(previous, &out)?;
     // Refused before an hour of planning, not after.
     let folder = OutputFolder::create(&out)?;
     let now = Now::Typed(arguments.input.now.as_deref());
@@ -143,6 +147,17 @@ fn show(
         terminal::data(words);
     }
     terminal::words(&format!("the plan is in {}", out.display()));
+    Ok(())
+}
+
+/// The published plan must stay for `check --plan`, which reads it again.
+fn refuse_to_replace(previous: Option<&Path>, out: &Path) -> Result<(), Failure> {
+    let real = |path: &Path| path.canonicalize().ok();
+    let same = previous.is_some_and(|previous| real(previous).is_some() && real(previous) == real(out));
+    if same {
+        let message = "the previous plan is in the folder that this plan would replace";
+        return Err(Finding::new(Code::WrongValue, message).hint("give another folder with `--out`").into());
+    }
     Ok(())
 }
 
