@@ -8,16 +8,18 @@ use super::state::State;
 const PIECE: usize = 256;
 
 /// All items, those first that gain most per unit of scarce worth: what the next best option would
-/// cost more, over what the cheapest one pays for what is scarce. Two calls of the oracle per item.
-pub(super) fn by_gain<P: Problem>(pool: &Pool<'_, P>, prices: &[f64]) -> Vec<usize> {
+/// cost more, over what the cheapest one pays for what is scarce. Items that the relaxation splits
+/// come last: without them it fits. Two calls of the oracle per item.
+pub(super) fn by_gain<P: Problem>(pool: &Pool<'_, P>, prices: &[f64], split: &[usize]) -> Vec<usize> {
     let problem = pool.problem;
     let closed: Vec<u64> =
         problem.limits().iter().zip(prices).map(|(limit, price)| if *price > 0.0 { 0 } else { *limit }).collect();
     let items: Vec<usize> = (0..problem.items()).collect();
     let gains = pool.each(&items, |item, scratch| gain(problem, item, prices, &closed, scratch));
-    let mut order: Vec<(f64, usize)> = gains.into_iter().zip(items).collect();
-    order.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
-    order.into_iter().map(|(_, item)| item).collect()
+    let key = |(gain, item): (f64, usize)| (split.binary_search(&item).is_ok(), gain, item);
+    let mut order: Vec<(bool, f64, usize)> = gains.into_iter().zip(items).map(key).collect();
+    order.sort_by(|one, other| one.0.cmp(&other.0).then(other.1.total_cmp(&one.1)).then(one.2.cmp(&other.2)));
+    order.into_iter().map(|(_, _, item)| item).collect()
 }
 
 /// Without anything scarce an item hinders nobody and can wait; without another option it goes first.

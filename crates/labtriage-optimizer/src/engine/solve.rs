@@ -91,11 +91,11 @@ pub fn solve_with<P: Problem>(
         progress(Progress { phase, cost, bound: Some(priced.bound) });
     };
     let floor = floor.map(|choices| State::from(problem, choices));
-    let mut state = first(&pool, &priced.prices, floor, settings, stop);
+    let mut state = first(&pool, &priced.prices, &priced.split, floor, settings, stop);
     tell(Phase::Assign, &state);
     let (bound, prices, split) = (priced.bound, &priced.prices, &priced.split);
     let ground = Ground { pool: &pool, prices, bound, split, settings, solver, stop };
-    by_chains(&ground, &mut state, settings.chain_calls);
+    by_chains(&ground, &mut state);
     tell(Phase::Chains, &state);
     by_neighbourhoods(&ground, &mut state, &|state| tell(Phase::Neighbourhoods, state));
     let stopped = why(&state, priced.bound, settings, stop);
@@ -107,12 +107,16 @@ pub fn solve_with<P: Problem>(
 fn first<'p, P: Problem>(
     pool: &Pool<'p, P>,
     prices: &[f64],
+    split: &[usize],
     floor: Option<State<'p, P>>,
     settings: &Settings,
     stop: &(dyn Fn() -> bool + Sync),
 ) -> State<'p, P> {
     let mut state = State::new(pool.problem);
-    let order = assign::by_gain(pool, prices);
+    if stop() {
+        return floor.unwrap_or(state);
+    }
+    let order = assign::by_gain(pool, prices, split);
     assign::fill(pool, &mut state, &order, prices, stop);
     assign::reinsert(pool, &mut state, &order, settings.reinsertions, stop);
     match floor {
