@@ -38,13 +38,13 @@ pub(super) struct Cycle<'a> {
     pub(super) seed: u64,
 }
 
-/// The best plan of a cycle that begins at a whole plan.
+/// The best plan of a cycle that begins at a whole plan, and the last; without warmth both are the last.
 pub(super) fn anneal<'p, P: Problem>(
     state: &State<'p, P>,
     cycle: &Cycle<'_>,
     stop: &(dyn Fn() -> bool + Sync),
     scratch: &mut P::Scratch,
-) -> State<'p, P> {
+) -> (State<'p, P>, State<'p, P>) {
     let mut random = Random::new(cycle.seed);
     let moved: Vec<Vec<f64>> =
         (0..MOVED).map(|_| cycle.prices.iter().map(|price| price * random.between(MOVE.0, MOVE.1)).collect()).collect();
@@ -66,7 +66,7 @@ pub(super) fn anneal<'p, P: Problem>(
             best = chains.state.clone();
         }
     }
-    if current.rank() <= best.rank() { current } else { best }
+    if cycle.warmth > 0.0 { (best, current) } else { (current.clone(), current) }
 }
 
 /// Moves an item to another good option, takes out whoever stands in its way and a few more, and puts

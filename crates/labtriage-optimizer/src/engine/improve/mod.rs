@@ -97,13 +97,32 @@ fn anneal_round<P: Problem>(ground: &Ground<'_, '_, P>, state: &mut State<'_, P>
         let cycle = anneal::Cycle { prices: ground.prices, steps: STEPS, warmth, seed: *seed };
         ground.pool.with(|scratch| anneal::anneal(seen, &cycle, ground.stop, scratch))
     };
-    let found: Vec<State<'_, P>> = seeds.par_iter().map(cycle).collect();
+    let (mut found, last): (Vec<State<'_, P>>, Vec<State<'_, P>>) = seeds.par_iter().map(cycle).unzip();
+    if let Some(merged) = merged(ground, seen, &last, items) {
+        found.push(merged);
+    }
     let best = found.into_iter().min_by_key(State::rank).filter(|best| best.rank() < state.rank());
     let gained = best.is_some();
     if let Some(best) = best {
         *state = best;
     }
     gained
+}
+
+/// What the ends of cycles have in common is kept, where they differ the best of each is taken.
+fn merged<'p, P: Problem>(
+    ground: &Ground<'_, '_, P>,
+    state: &State<'p, P>,
+    ends: &[State<'p, P>],
+    items: usize,
+) -> Option<State<'p, P>> {
+    if items > WARM_ITEMS_MAX || (ground.stop)() {
+        return None;
+    }
+    let nodes = ground.settings.nodes * SIDE_BY_SIDE as u64;
+    let better = exact::merge(state, ends, ground.prices, ground.solver, nodes)?;
+    let mut merged = state.clone();
+    exact::accept(&mut merged, better).then_some(merged)
 }
 
 /// Rounds of exact neighbourhoods and of annealing by turns, within the limits of the settings.
