@@ -5,9 +5,9 @@
 //! it costs less.
 
 use super::super::Problem;
+use super::super::options::Options;
 use super::super::scratch::Pool;
 use super::super::state::State;
-use super::options::Options;
 
 /// Items that may be ejected one after the other.
 const DEPTH: usize = 3;

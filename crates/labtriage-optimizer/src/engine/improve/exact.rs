@@ -8,11 +8,11 @@
 use std::collections::BTreeMap;
 
 use super::super::Problem;
+use super::super::options::Options;
 use super::super::rng::Random;
 use super::super::scratch::worth;
 use super::super::solver::{LinearSolver, Program, Row};
 use super::super::state::State;
-use super::options::Options;
 
 /// Options per item that are found by closing what is scarce.
 const CLOSED: usize = 10;

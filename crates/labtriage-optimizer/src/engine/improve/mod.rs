@@ -6,7 +6,6 @@
 mod anneal;
 mod chains;
 mod exact;
-mod options;
 mod select;
 
 use rayon::prelude::*;
