@@ -38,7 +38,10 @@ fn check_lawful(table: &Table, solution: &Solution<usize>) {
     for (item, choice) in solution.choices.iter().enumerate() {
         let Some(choice) = choice else { continue };
         cost += table.cost(item, choice);
-        table.uses(item, choice, &mut |resource, amount| left[resource] = left[resource].checked_sub(amount).unwrap());
+        table.uses(item, choice, &mut |resource, amount| {
+            assert!(left[resource] >= amount, "resource {resource} is overdrawn by item {item}");
+            left[resource] -= amount;
+        });
     }
     assert_eq!(cost, solution.cost);
     assert_eq!(solution.open, solution.choices.iter().filter(|choice| choice.is_none()).count());

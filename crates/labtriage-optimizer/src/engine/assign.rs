@@ -2,11 +2,16 @@
 
 use super::Problem;
 use super::options::Options;
+use super::rng::Stride;
 use super::scratch::Pool;
 use super::state::State;
 
 /// Items that are assigned between two looks at `stop`.
 const PIECE: usize = 256;
+/// Items after which prices follow the use.
+const BATCH: usize = 128;
+/// How far prices follow, as a share of their scale.
+const STEP: f64 = 0.0005;
 
 /// All items, those first that lose most per unit of scarce worth if they are displaced: what the
 /// next best option costs more at the prices, over what the cheapest one pays for what is scarce.
@@ -64,6 +69,36 @@ fn place<P: Problem>(state: &mut State<'_, P>, item: usize, prices: &[f64], scra
     }
     if let Some(choice) = state.problem.cheapest(item, prices, Some(state.left()), scratch) {
         state.put(item, choice);
+    }
+}
+
+/// Gives each item its cheapest option on what is left, at prices that follow the use: after each
+/// batch, in an order that spreads all kinds of items evenly, a price moves in proportion to (use ÷
+/// share of what was left) − 1, as in the ascent. At fixed prices many items want the same of several
+/// nearly tied resources; prices that follow share them out. One call of the oracle per item.
+pub(super) fn follow<P: Problem>(
+    pool: &Pool<'_, P>,
+    state: &mut State<'_, P>,
+    order: &Stride,
+    (prices, scale): (&[f64], &[f64]),
+    stop: &(dyn Fn() -> bool + Sync),
+) {
+    let items = state.problem.items();
+    let mut prices = prices.to_vec();
+    for from in (0..items).step_by(BATCH) {
+        if stop() {
+            return;
+        }
+        let batch = order.stretch(from, from + BATCH);
+        let before = state.left().to_vec();
+        pool.with(|scratch| batch.iter().for_each(|item| place(state, *item, &prices, scratch)));
+        let share = batch.len() as f64 / (items - from) as f64;
+        // What few items are left can no longer be steered.
+        let step = STEP * (1.0 - from as f64 / items as f64).sqrt();
+        for (resource, before) in before.into_iter().enumerate().filter(|(_, before)| *before > 0) {
+            let excess = (before - state.left()[resource]) as f64 / (share * before as f64) - 1.0;
+            prices[resource] = (prices[resource] + step * scale[resource] * excess).max(0.0);
+        }
     }
 }
 
