@@ -18,7 +18,7 @@ use labtriage_optimizer::engine::{Settings, Solution, solve};
 /// The variable that names the folder.
 const FOLDER: &str = "LABTRIAGE_INSTANCES";
 /// Per instance.
-const TIME_MAX: Duration = Duration::from_secs(4);
+const TIME_MAX: Duration = Duration::from_secs(10);
 
 /// What is known of an instance.
 struct Known {

@@ -132,7 +132,7 @@ impl Before {
             }
         }
         let stage = self.stage;
-        usage::of_lines(snapshot, plan, |band| of_band(snapshot, band) < stage, &mut take);
+        usage::of_lines(snapshot, plan, |line| of_line(snapshot, line) < stage, &mut take);
         for visit in &self.visits {
             usage::of_visit(snapshot, *visit, &mut take);
         }

@@ -1,36 +1,48 @@
 //! Which option does each item get, at given prices, on what is left?
 
 use super::Problem;
+use super::options::Options;
+use super::rng::Stride;
 use super::scratch::Pool;
 use super::state::State;
 
 /// Items that are assigned between two looks at `stop`.
 const PIECE: usize = 256;
+/// Items after which prices follow the use.
+const BATCH: usize = 128;
+/// How far prices follow, as a share of their scale.
+const STEP: f64 = 0.0005;
 
-/// All items, those first that gain most per unit of scarce worth: what the next best option would
-/// cost more, over what the cheapest one pays for what is scarce. Two calls of the oracle per item.
-pub(super) fn by_gain<P: Problem>(pool: &Pool<'_, P>, prices: &[f64]) -> Vec<usize> {
+/// All items, those first that lose most per unit of scarce worth if they are displaced: what the
+/// next best option costs more at the prices, over what the cheapest one pays for what is scarce.
+/// Those who hardly mind come last, and after them the items that the relaxation splits: without
+/// them it fits. Two calls of the oracle per item.
+pub(super) fn by_gain<P: Problem>(pool: &Pool<'_, P>, prices: &[f64], split: &[usize]) -> Vec<usize> {
     let problem = pool.problem;
-    let closed: Vec<u64> =
-        problem.limits().iter().zip(prices).map(|(limit, price)| if *price > 0.0 { 0 } else { *limit }).collect();
     let items: Vec<usize> = (0..problem.items()).collect();
-    let gains = pool.each(&items, |item, scratch| gain(problem, item, prices, &closed, scratch));
-    let mut order: Vec<(f64, usize)> = gains.into_iter().zip(items).collect();
-    order.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
-    order.into_iter().map(|(_, item)| item).collect()
+    let all_open = || Options::new(problem.limits());
+    let gains =
+        pool.each_with(&items, all_open, |item, options, scratch| gain(problem, item, prices, options, scratch));
+    let key = |(gain, item): (f64, usize)| (split.binary_search(&item).is_ok(), gain, item);
+    let mut order: Vec<(bool, f64, usize)> = gains.into_iter().zip(items).map(key).collect();
+    order.sort_by(|one, other| one.0.cmp(&other.0).then(other.1.total_cmp(&one.1)).then(one.2.cmp(&other.2)));
+    order.into_iter().map(|(_, _, item)| item).collect()
 }
 
 /// Without anything scarce an item hinders nobody and can wait; without another option it goes first.
-fn gain<P: Problem>(problem: &P, item: usize, prices: &[f64], closed: &[u64], scratch: &mut P::Scratch) -> f64 {
-    let Some(choice) = problem.cheapest(item, prices, None, scratch) else { return 0.0 };
-    let mut paid = 0.0;
-    problem.uses(item, &choice, &mut |resource, amount| paid += prices[resource] * amount as f64);
-    if paid <= 0.0 {
-        return f64::NEG_INFINITY;
+fn gain<P: Problem>(problem: &P, item: usize, prices: &[f64], options: &mut Options, scratch: &mut P::Scratch) -> f64 {
+    let two = options.of(problem, item, prices, 2, scratch);
+    let paid = |choice: &P::Choice| {
+        let mut paid = 0.0;
+        problem.uses(item, choice, &mut |resource, amount| paid += prices[resource] * amount as f64);
+        paid
+    };
+    let priced = |choice: &P::Choice| problem.cost(item, choice) as f64 + paid(choice);
+    match two.as_slice() {
+        [first, ..] if paid(first) <= 0.0 => f64::NEG_INFINITY,
+        [first, second, ..] => (priced(second) - priced(first)) / paid(first),
+        _ => f64::INFINITY,
     }
-    let Some(other) = problem.cheapest(item, prices, Some(closed), scratch) else { return f64::INFINITY };
-    let regret = problem.cost(item, &other) - problem.cost(item, &choice);
-    regret as f64 / paid
 }
 
 /// Gives each item without a choice its cheapest option on what is left. Items for which nothing
@@ -57,6 +69,36 @@ fn place<P: Problem>(state: &mut State<'_, P>, item: usize, prices: &[f64], scra
     }
     if let Some(choice) = state.problem.cheapest(item, prices, Some(state.left()), scratch) {
         state.put(item, choice);
+    }
+}
+
+/// Gives each item its cheapest option on what is left, at prices that follow the use: after each
+/// batch, in an order that spreads all kinds of items evenly, a price moves in proportion to (use ÷
+/// share of what was left) − 1, as in the ascent. At fixed prices many items want the same of several
+/// nearly tied resources; prices that follow share them out. One call of the oracle per item.
+pub(super) fn follow<P: Problem>(
+    pool: &Pool<'_, P>,
+    state: &mut State<'_, P>,
+    order: &Stride,
+    (prices, scale): (&[f64], &[f64]),
+    stop: &(dyn Fn() -> bool + Sync),
+) {
+    let items = state.problem.items();
+    let mut prices = prices.to_vec();
+    for from in (0..items).step_by(BATCH) {
+        if stop() {
+            return;
+        }
+        let batch = order.stretch(from, from + BATCH);
+        let before = state.left().to_vec();
+        pool.with(|scratch| batch.iter().for_each(|item| place(state, *item, &prices, scratch)));
+        let share = batch.len() as f64 / (items - from) as f64;
+        // What few items are left can no longer be steered.
+        let step = STEP * (1.0 - from as f64 / items as f64).sqrt();
+        for (resource, before) in before.into_iter().enumerate().filter(|(_, before)| *before > 0) {
+            let excess = (before - state.left()[resource]) as f64 / (share * before as f64) - 1.0;
+            prices[resource] = (prices[resource] + step * scale[resource] * excess).max(0.0);
+        }
     }
 }
 

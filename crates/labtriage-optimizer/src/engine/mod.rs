@@ -14,6 +14,7 @@
 
 mod assign;
 mod improve;
+mod options;
 mod prices;
 mod rng;
 mod scratch;

@@ -42,12 +42,20 @@ impl<'p, P: Problem> Pool<'p, P> {
 
     /// One answer per item, in their order.
     pub(super) fn each<T: Send>(&self, items: &[usize], answer: impl Fn(usize, &mut P::Scratch) -> T + Sync) -> Vec<T> {
+        self.each_with(items, || (), |item, (), scratch| answer(item, scratch))
+    }
+
+    /// One answer per item, in their order, with something that a few items share one after the other.
+    pub(super) fn each_with<S, T: Send>(
+        &self,
+        items: &[usize],
+        share: impl Fn() -> S + Sync,
+        answer: impl Fn(usize, &mut S, &mut P::Scratch) -> T + Sync,
+    ) -> Vec<T> {
         let chunk = |chunk: &[usize]| -> Vec<T> {
-            self.with(|scratch| chunk.iter().map(|item| answer(*item, scratch)).collect())
+            let mut shared = share();
+            self.with(|scratch| chunk.iter().map(|item| answer(*item, &mut shared, scratch)).collect())
         };
-        if items.len() <= CHUNK {
-            return chunk(items);
-        }
         let parts: Vec<Vec<T>> = items.par_chunks(CHUNK).map(chunk).collect();
         parts.into_iter().flatten().collect()
     }

@@ -1,6 +1,8 @@
 //! How do the parts work together?
 
 use super::improve::{Ground, by_chains, by_neighbourhoods};
+use super::prices::Priced;
+use super::rng::{Random, Stride};
 use super::scratch::Pool;
 use super::solver::{Backend, LinearSolver};
 use super::state::State;
@@ -91,11 +93,11 @@ pub fn solve_with<P: Problem>(
         progress(Progress { phase, cost, bound: Some(priced.bound) });
     };
     let floor = floor.map(|choices| State::from(problem, choices));
-    let mut state = first(&pool, &priced.prices, floor, settings, stop);
+    let mut state = first(&pool, &priced, floor, settings, stop);
     tell(Phase::Assign, &state);
     let (bound, prices, split) = (priced.bound, &priced.prices, &priced.split);
     let ground = Ground { pool: &pool, prices, bound, split, settings, solver, stop };
-    by_chains(&ground, &mut state, settings.chain_calls);
+    by_chains(&ground, &mut state);
     tell(Phase::Chains, &state);
     by_neighbourhoods(&ground, &mut state, &|state| tell(Phase::Neighbourhoods, state));
     let stopped = why(&state, priced.bound, settings, stop);
@@ -103,22 +105,28 @@ pub fn solve_with<P: Problem>(
     Solution { choices: state.into_choices(), open, cost, bound: priced.bound, prices: priced.prices, stopped }
 }
 
-/// The better of the floor and of what prices assign.
+/// The best of the floor, of what prices assign in order of gain, and of what prices that follow the
+/// use assign.
 fn first<'p, P: Problem>(
     pool: &Pool<'p, P>,
-    prices: &[f64],
+    priced: &Priced,
     floor: Option<State<'p, P>>,
     settings: &Settings,
     stop: &(dyn Fn() -> bool + Sync),
 ) -> State<'p, P> {
-    let mut state = State::new(pool.problem);
-    let order = assign::by_gain(pool, prices);
-    assign::fill(pool, &mut state, &order, prices, stop);
-    assign::reinsert(pool, &mut state, &order, settings.reinsertions, stop);
-    match floor {
-        Some(floor) if floor.rank() <= state.rank() => floor,
-        _ => state,
+    let mut by_gain = State::new(pool.problem);
+    if stop() {
+        return floor.unwrap_or(by_gain);
     }
+    let order = assign::by_gain(pool, &priced.prices, &priced.split);
+    assign::fill(pool, &mut by_gain, &order, &priced.prices, stop);
+    assign::reinsert(pool, &mut by_gain, &order, settings.reinsertions, stop);
+    let mut following = State::new(pool.problem);
+    let spread = Stride::new(pool.problem.items(), &mut Random::new(settings.seed));
+    assign::follow(pool, &mut following, &spread, (&priced.prices, &priced.scale), stop);
+    assign::reinsert(pool, &mut following, &order, settings.reinsertions, stop);
+    let found = [Some(by_gain), Some(following), floor].into_iter().flatten();
+    found.min_by_key(State::rank).unwrap_or_else(|| State::new(pool.problem))
 }
 
 fn why<P: Problem>(state: &State<'_, P>, bound: f64, settings: &Settings, stop: &(dyn Fn() -> bool + Sync)) -> Why {

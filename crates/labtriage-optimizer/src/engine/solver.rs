@@ -102,15 +102,14 @@ fn whole(program: &Program, start: &[f64], nodes: u64) -> Option<Vec<f64>> {
 }
 
 /// good_lp offers microlp's limit on time only, which would make answers depend on the machine; so
-/// its model is handed to microlp with a limit on nodes.
+/// its model is handed to microlp with a limit on nodes. microlp needs no start.
 #[cfg(not(feature = "highs"))]
-fn whole(program: &Program, start: &[f64], nodes: u64) -> Option<Vec<f64>> {
+fn whole(program: &Program, _start: &[f64], nodes: u64) -> Option<Vec<f64>> {
     let (variables, columns) = variables(program, true);
     let mut model = variables.minimise(objective(program, &columns)).using(good_lp::solvers::microlp::microlp);
     for row in &program.rows {
         model.add_constraint(constraint(row, &columns));
     }
-    let _ = start;
     let mut options = microlp::SolveOptions::default();
     options.node_limit = Some(nodes);
     let solution = model.as_inner().solve_with(options).ok()?.into_solution().ok()?;

@@ -11,6 +11,15 @@ pub(super) struct State<'p, P: Problem> {
     left: Vec<u64>,
     cost: i64,
     open: usize,
+    /// What was done since the last mark, if anybody wants to know.
+    journal: Option<Vec<Step<P::Choice>>>,
+}
+
+/// One change of a state.
+#[derive(Clone)]
+enum Step<C> {
+    Put(usize),
+    Took(usize, C),
 }
 
 impl<P: Problem> Clone for State<'_, P> {
@@ -21,6 +30,7 @@ impl<P: Problem> Clone for State<'_, P> {
             left: self.left.clone(),
             cost: self.cost,
             open: self.open,
+            journal: self.journal.clone(),
         }
     }
 }
@@ -29,7 +39,14 @@ impl<'p, P: Problem> State<'p, P> {
     /// Nothing chosen, everything left.
     pub(super) fn new(problem: &'p P) -> Self {
         let items = problem.items();
-        Self { problem, choices: vec![None; items], left: problem.limits().to_vec(), cost: 0, open: items }
+        Self {
+            problem,
+            choices: vec![None; items],
+            left: problem.limits().to_vec(),
+            cost: 0,
+            open: items,
+            journal: None,
+        }
     }
 
     /// The given choices, as far as they fit.
@@ -76,6 +93,7 @@ impl<'p, P: Problem> State<'p, P> {
         self.cost += self.problem.cost(item, &choice);
         self.open -= 1;
         self.choices[item] = Some(choice);
+        self.note(|| Step::Put(item));
         true
     }
 
@@ -85,7 +103,30 @@ impl<'p, P: Problem> State<'p, P> {
         self.problem.uses(item, &choice, &mut |resource, amount| self.left[resource] += amount);
         self.cost -= self.problem.cost(item, &choice);
         self.open += 1;
+        self.note(|| Step::Took(item, choice.clone()));
         Some(choice)
+    }
+
+    fn note(&mut self, step: impl FnOnce() -> Step<P::Choice>) {
+        if let Some(journal) = &mut self.journal {
+            journal.push(step());
+        }
+    }
+
+    /// What follows can be undone.
+    pub(super) fn mark(&mut self) {
+        let journal = self.journal.get_or_insert_default();
+        journal.clear();
+    }
+
+    /// Undoes everything since the mark.
+    pub(super) fn undo(&mut self) {
+        for step in self.journal.take().unwrap_or_default().into_iter().rev() {
+            match step {
+                Step::Put(item) => drop(self.take(item)),
+                Step::Took(item, choice) => drop(self.put(item, choice)),
+            }
+        }
     }
 
     /// Takes what an option uses, whole or not at all.

@@ -5,9 +5,9 @@
 //! it costs less.
 
 use super::super::Problem;
+use super::super::options::Options;
 use super::super::scratch::Pool;
 use super::super::state::State;
-use super::options::Options;
 
 /// Items that may be ejected one after the other.
 const DEPTH: usize = 3;
@@ -17,16 +17,16 @@ const OPTIONS: [usize; DEPTH + 1] = [0, 2, 3, 6];
 const VICTIMS: [usize; DEPTH + 1] = [0, 12, 24, 64];
 
 /// What an open item may cost to place: anything.
-const ANYTHING: i64 = i64::MAX / 4;
+pub(super) const ANYTHING: i64 = i64::MAX / 4;
 
 /// A search for chains, with its limits.
 pub(super) struct Chains<'a, 'p, P: Problem> {
-    state: &'a mut State<'p, P>,
+    pub(super) state: &'a mut State<'p, P>,
     prices: &'a [f64],
     free: Vec<f64>,
     options: Options,
     /// Items that used a resource when the search began.
-    users: Vec<Vec<usize>>,
+    pub(super) users: Vec<Vec<usize>>,
     /// Items of the chain.
     path: Vec<usize>,
     /// Calls of the oracle that are left, about.
@@ -47,7 +47,7 @@ pub(super) fn chains<P: Problem>(
         if stop() || chains.calls == 0 {
             break;
         }
-        pool.with(|scratch| chains.start(*item, scratch));
+        pool.with(|scratch| chains.start(*item, DEPTH, scratch));
     }
     chains.calls
 }
@@ -64,25 +64,33 @@ pub(super) fn users<P: Problem>(state: &State<'_, P>) -> Vec<Vec<usize>> {
 }
 
 impl<'a, 'p, P: Problem> Chains<'a, 'p, P> {
-    fn new(state: &'a mut State<'p, P>, prices: &'a [f64], calls: u64) -> Self {
+    pub(super) fn new(state: &'a mut State<'p, P>, prices: &'a [f64], calls: u64) -> Self {
         let (users, options) = (users(state), Options::new(state.problem.limits()));
         Self { state, prices, free: vec![0.0; prices.len()], options, users, path: Vec::new(), calls }
     }
 
     /// Looks for a chain that begins with an item.
-    fn start(&mut self, item: usize, scratch: &mut P::Scratch) {
+    pub(super) fn start(&mut self, item: usize, depth: usize, scratch: &mut P::Scratch) {
         let old = self.state.take(item);
         let most = old.as_ref().map_or(ANYTHING, |choice| self.state.problem.cost(item, choice));
-        if !self.settle(item, most, DEPTH, scratch)
+        if !self.settle(item, most, depth, scratch)
             && let Some(choice) = old
         {
             self.state.put(item, choice);
         }
     }
 
+    /// The last of an item's `count` best options at the prices that is not its own.
+    pub(super) fn another(&mut self, item: usize, count: usize, scratch: &mut P::Scratch) -> Option<P::Choice> {
+        let mut options = self.options.of(self.state.problem, item, self.prices, count + 1, scratch);
+        options.retain(|option| self.state.choice(item) != Some(option));
+        options.truncate(count);
+        options.pop()
+    }
+
     /// Places an item that has no choice, and whoever it ejects, for less than `most` in all; or
     /// nothing changes.
-    fn settle(&mut self, item: usize, most: i64, depth: usize, scratch: &mut P::Scratch) -> bool {
+    pub(super) fn settle(&mut self, item: usize, most: i64, depth: usize, scratch: &mut P::Scratch) -> bool {
         self.calls = self.calls.saturating_sub(1);
         let problem = self.state.problem;
         if let Some(choice) = problem.cheapest(item, &self.free, Some(self.state.left()), scratch)

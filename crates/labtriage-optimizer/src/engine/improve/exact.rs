@@ -8,11 +8,11 @@
 use std::collections::BTreeMap;
 
 use super::super::Problem;
+use super::super::options::Options;
 use super::super::rng::Random;
 use super::super::scratch::worth;
 use super::super::solver::{LinearSolver, Program, Row};
 use super::super::state::State;
-use super::options::Options;
 
 /// Options per item that are found by closing what is scarce.
 const CLOSED: usize = 10;
@@ -20,7 +20,9 @@ const CLOSED: usize = 10;
 const MOVED: usize = 4;
 /// How far such prices move, as factors.
 const MOVE: (f64, f64) = (0.6, 1.4);
-/// Columns of a program; the items with the dearest extra options lose them beyond that.
+/// Items on which plans differ that are freed together.
+const MERGED_MAX: usize = 200;
+/// Columns of a program; those with the largest reduced costs are left out beyond that.
 const COLUMNS_MAX: usize = 400;
 
 /// One option of one freed item.
@@ -54,11 +56,46 @@ pub(super) fn resolve<P: Problem>(
 ) -> Option<Better<P::Choice>> {
     let room = room(state, freed);
     let columns = columns(state, freed, prices, &room, random, scratch);
-    let columns = promising(columns, freed.len(), prices, &room);
+    best(columns, freed, prices, &room, solver, nodes)
+}
+
+/// Re-solves the items on which plans differ exactly, among what the plans chose.
+pub(super) fn merge<P: Problem>(
+    state: &State<'_, P>,
+    others: &[State<'_, P>],
+    prices: &[f64],
+    solver: &dyn LinearSolver,
+    nodes: u64,
+) -> Option<Better<P::Choice>> {
+    let differs = |item: &usize| others.iter().any(|other| other.choice(*item) != state.choice(*item));
+    let freed: Vec<usize> = (0..state.problem.items()).filter(differs).take(MERGED_MAX).collect();
+    let mut columns = Vec::new();
+    for (row, item) in freed.iter().enumerate() {
+        let mut choices: Vec<&P::Choice> = Vec::new();
+        for choice in [state].into_iter().chain(others).filter_map(|plan| plan.choice(*item)) {
+            if !choices.contains(&choice) {
+                choices.push(choice);
+            }
+        }
+        columns.extend(choices.into_iter().map(|choice| column(state, row, *item, choice.clone(), prices)));
+    }
+    best(columns, &freed, prices, &room(state, &freed), solver, nodes)
+}
+
+/// The best choice among columns, as far as the solver finds it.
+fn best<C: Clone>(
+    columns: Vec<Column<C>>,
+    freed: &[usize],
+    prices: &[f64],
+    room: &[u64],
+    solver: &dyn LinearSolver,
+    nodes: u64,
+) -> Option<Better<C>> {
+    let columns = promising(columns, freed.len(), prices, room);
     if columns.len() <= freed.len() {
         return None;
     }
-    let program = program(&columns, freed.len(), &room);
+    let program = program(&columns, freed.len(), room);
     let start: Vec<f64> = columns.iter().map(|column| f64::from(u8::from(column.current))).collect();
     let values = solver.whole(&program, &start, nodes)?;
     Some(Better { items: freed.to_vec(), choices: read(columns, &values, freed.len())? })
@@ -162,9 +199,23 @@ fn program<C>(columns: &[Column<C>], rows: usize, room: &[u64]) -> Program {
         equal: false,
     });
     items.extend(scarce);
+    items.extend(cheaper(columns, &cheapest));
     // Differences are small numbers, whatever the costs are.
     let costs = columns.iter().map(|column| (column.cost - cheapest[column.row]) as f64);
     Program { costs: costs.collect(), rows: items }
+}
+
+/// Only what costs less than now is asked for, which cuts most of the search off.
+fn cheaper<C>(columns: &[Column<C>], cheapest: &[i64]) -> Option<Row> {
+    let extra = |column: &Column<C>| column.cost - cheapest[column.row];
+    let current: Vec<i64> = columns.iter().filter(|column| column.current).map(extra).collect();
+    let terms = columns.iter().enumerate().map(|(variable, column)| (variable, extra(column) as f64));
+    let limit = current.iter().sum::<i64>() as f64 - 1.0;
+    (current.len() == cheapest.len()).then(|| Row {
+        terms: terms.filter(|(_, extra)| *extra > 0.0).collect(),
+        limit,
+        equal: false,
+    })
 }
 
 /// Whether the largest use of each item together is more than there is.

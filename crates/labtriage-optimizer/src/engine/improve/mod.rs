@@ -1,11 +1,11 @@
 //! How is a lawful plan made cheaper?
 //!
-//! `chains` moves a few items at a time, `exact` re-solves some dozens together, which `select`
+//! `chains` moves a few items at a time, `anneal` takes some out and puts them back otherwise, `exact` re-solves some dozens together, which `select`
 //! chooses. A plan only ever becomes cheaper.
 
+mod anneal;
 mod chains;
 mod exact;
-mod options;
 mod select;
 
 use rayon::prelude::*;
@@ -18,6 +18,15 @@ use super::{Problem, Settings};
 
 /// Neighbourhoods that are solved side by side, whatever the number of threads.
 const SIDE_BY_SIDE: usize = 4;
+
+/// Steps of a cycle of annealing.
+const STEPS: usize = 500;
+/// The temperature of annealing at first, in mean losses per item against the bound.
+const WARMTH: f64 = 2.0;
+/// Items up to which a plan may become dearer for a while.
+const WARM_ITEMS_MAX: usize = 20_000;
+/// Items times rounds.
+const SWEPT_MAX: usize = 5_000_000;
 
 /// What the improvement works with.
 pub(super) struct Ground<'a, 'p, P: Problem> {
@@ -45,19 +54,19 @@ impl<P: Problem> Ground<'_, '_, P> {
 }
 
 /// Chains until they gain nothing; those items first that lose most against their cheapest option.
-pub(super) fn by_chains<P: Problem>(ground: &Ground<'_, '_, P>, state: &mut State<'_, P>, calls: u64) -> u64 {
-    let mut calls = calls;
+pub(super) fn by_chains<P: Problem>(ground: &Ground<'_, '_, P>, state: &mut State<'_, P>) {
+    let mut calls = ground.settings.chain_calls;
     while calls > 0 && !ground.done(state) {
         let before = state.rank();
         let losses = losses(ground, state);
         let mut order: Vec<usize> = (0..losses.len()).filter(|item| losses[*item] > 0.0).collect();
         order.sort_by(|one, other| losses[*other].total_cmp(&losses[*one]).then(one.cmp(other)));
+        calls = calls.saturating_sub(losses.len() as u64);
         calls = chains::chains(ground.pool, state, ground.prices, &order, calls, ground.stop);
         if state.rank() == before {
-            break;
+            return;
         }
     }
-    calls
 }
 
 /// What each item loses against its cheapest option without prices: what it could gain at most.
@@ -72,7 +81,50 @@ fn losses<P: Problem>(ground: &Ground<'_, '_, P>, state: &State<'_, P>) -> Vec<f
     })
 }
 
-/// Rounds of neighbourhoods, until `count` have been solved.
+/// Cycles of annealing side by side from the same plan; the best of what they end with. Cost per
+/// round: O(items) to copy and to list, and [`STEPS`] steps each.
+fn anneal_round<P: Problem>(ground: &Ground<'_, '_, P>, state: &mut State<'_, P>, random: &mut Random) -> bool {
+    if ground.done(state) || state.open() > 0 {
+        return false;
+    }
+    let items = state.problem.items();
+    let loss = (state.cost() as f64 - ground.bound) / items as f64;
+    let warmth = if items > WARM_ITEMS_MAX || !loss.is_finite() { 0.0 } else { WARMTH * loss };
+    let seeds: Vec<u64> = (0..SIDE_BY_SIDE).map(|_| random.next()).collect();
+    let seen: &State<'_, P> = state;
+    let cycle = |seed: &u64| {
+        let cycle = anneal::Cycle { prices: ground.prices, steps: STEPS, warmth, seed: *seed };
+        ground.pool.with(|scratch| anneal::anneal(seen, &cycle, ground.stop, scratch))
+    };
+    let (mut found, last): (Vec<State<'_, P>>, Vec<State<'_, P>>) = seeds.par_iter().map(cycle).unzip();
+    if let Some(merged) = merged(ground, seen, &last, items) {
+        found.push(merged);
+    }
+    let best = found.into_iter().min_by_key(State::rank).filter(|best| best.rank() < state.rank());
+    let gained = best.is_some();
+    if let Some(best) = best {
+        *state = best;
+    }
+    gained
+}
+
+/// What the ends of cycles have in common is kept, where they differ the best of each is taken.
+fn merged<'p, P: Problem>(
+    ground: &Ground<'_, '_, P>,
+    state: &State<'p, P>,
+    ends: &[State<'p, P>],
+    items: usize,
+) -> Option<State<'p, P>> {
+    if items > WARM_ITEMS_MAX || (ground.stop)() {
+        return None;
+    }
+    let nodes = ground.settings.nodes * SIDE_BY_SIDE as u64;
+    let better = exact::merge(state, ends, ground.prices, ground.solver, nodes)?;
+    let mut merged = state.clone();
+    exact::accept(&mut merged, better).then_some(merged)
+}
+
+/// Rounds of exact neighbourhoods and of annealing by turns, within the limits of the settings.
 pub(super) fn by_neighbourhoods<P: Problem>(
     ground: &Ground<'_, '_, P>,
     state: &mut State<'_, P>,
@@ -81,13 +133,16 @@ pub(super) fn by_neighbourhoods<P: Problem>(
     let mut random = Random::new(ground.settings.seed ^ 0x5EED);
     let mut size = ground.settings.freed_min;
     let mut barren = 0;
-    for _ in 0..ground.settings.neighbourhoods.div_ceil(SIDE_BY_SIDE) {
+    let rounds = ground.settings.neighbourhoods.div_ceil(SIDE_BY_SIDE);
+    // A round looks at every item; of very many items it improves little.
+    for _ in 0..rounds.min(SWEPT_MAX / state.problem.items().max(1)) {
         if ground.done(state) {
             return;
         }
-        let gained = round(ground, state, size, &mut random);
+        let solved = exact_round(ground, state, size, &mut random);
+        let annealed = anneal_round(ground, state, &mut random);
         progress(state);
-        barren = if gained { 0 } else { barren + 1 };
+        barren = if solved || annealed { 0 } else { barren + 1 };
         // What small neighbourhoods no longer find, larger ones may.
         if barren >= 6 {
             size = (size * 5 / 4).min(ground.settings.freed_max.max(ground.settings.freed_min));
@@ -97,7 +152,12 @@ pub(super) fn by_neighbourhoods<P: Problem>(
 }
 
 /// Some neighbourhoods side by side from the same plan, taken over one after the other.
-fn round<P: Problem>(ground: &Ground<'_, '_, P>, state: &mut State<'_, P>, size: usize, random: &mut Random) -> bool {
+fn exact_round<P: Problem>(
+    ground: &Ground<'_, '_, P>,
+    state: &mut State<'_, P>,
+    size: usize,
+    random: &mut Random,
+) -> bool {
     let seen: &State<'_, P> = state;
     let losses = losses(ground, seen);
     let users = chains::users(seen);

@@ -118,8 +118,9 @@ pub(super) fn relax<P: Problem>(
     Start { scale: master.scale(&best.1), prices: best.1, split: last.split, exact }
 }
 
+/// Whether the master's objective and the bound agree. An objective below the bound is a lie.
 fn near(objective: f64, bound: f64, tolerance: f64) -> bool {
-    objective.is_finite() && objective - bound <= tolerance * objective.abs().max(1.0)
+    objective.is_finite() && (objective - bound).abs() <= tolerance * bound.abs().max(1.0)
 }
 
 /// Each item's cheapest option under prices, and the sum of what they cost there.

@@ -15,6 +15,8 @@ use super::{Problem, Settings};
 pub(super) struct Priced {
     /// Cost per unit of each resource, at least 0.
     pub(super) prices: Vec<f64>,
+    /// A typical price of each resource, above 0.
+    pub(super) scale: Vec<f64>,
     /// Σ minimum − Σ price × limit at these prices, over all items.
     pub(super) bound: f64,
     /// Items that the relaxation splits between options; empty when it saw a sample only.
@@ -40,10 +42,10 @@ pub(super) fn learn<P: Problem>(
     let start = master::relax(pool, &sample, solver, stop);
     if whole && start.exact {
         let bound = pool.bound(&start.prices);
-        return Priced { prices: start.prices, bound, split: start.split };
+        return Priced { prices: start.prices, scale: start.scale, bound, split: start.split };
     }
     let (prices, bound) = ascent::climb(pool, &start, settings, &mut random, stop);
-    Priced { prices, bound, split: if whole { start.split } else { Vec::new() } }
+    Priced { prices, scale: start.scale, bound, split: if whole { start.split } else { Vec::new() } }
 }
 
 /// Prices that can be used: finite and not negative. Nothing else that a solver says is believed.

@@ -1,6 +1,6 @@
 //! Which options of an item are worth a look?
 
-use super::super::Problem;
+use super::Problem;
 
 /// Names several good options of an item, by closing what the last one paid for and asking again.
 pub(super) struct Options {
