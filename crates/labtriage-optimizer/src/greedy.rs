@@ -156,7 +156,7 @@ impl<'a> Planner<'a> {
 
     /// Runs what is published and frozen as it was published, before anything else takes the room.
     /// What cannot be kept stays open.
-    fn keep_published(&mut self, rule: Rule, open: &[LineIx]) {
+    pub(crate) fn keep_published(&mut self, rule: Rule, open: &[LineIx]) {
         let snapshot = self.snapshot;
         let frozen = open.iter().copied().filter(|&line| snapshot.frozen_run(line).is_some());
         let in_order = stages(snapshot, rule, frozen).into_iter().flatten();

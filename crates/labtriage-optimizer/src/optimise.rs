@@ -32,6 +32,8 @@ pub fn optimise(snapshot: &Snapshot, settings: &Settings, stop: &(dyn Fn() -> bo
     for line in snapshot.backlog.lines.indices() {
         planner.settle(line);
     }
+    let open: Vec<LineIx> = snapshot.backlog.lines.indices().filter(|line| !planner.decided[line.row()]).collect();
+    planner.keep_published(Rule::BandEdf, &open);
     let mut stages = Vec::new();
     for number in 0..count(snapshot) {
         by_people(snapshot, &mut planner, number);

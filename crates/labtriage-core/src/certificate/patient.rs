@@ -321,7 +321,7 @@ fn charge_sample(
     otherwise: &[Scaled],
     add: Add<'_>,
 ) {
-    let mut charge = Charge { tables, case, used_way: false, used_anew: false };
+    let mut charge = Charge { tables, case, ran_at: [None; 2], used_anew: false };
     for (row, line) in case.lines.iter().enumerate() {
         let run = charge.run_of(row, ran);
         let retest = anew.and_then(|(day, anew)| charge.retest_of(row, day, anew));
@@ -329,7 +329,9 @@ fn charge_sample(
         match cheapest {
             Some((cost, site, slot, fresh)) if cost < otherwise[row] => {
                 charge.used_anew |= fresh;
-                charge.used_way |= !fresh;
+                if !fresh {
+                    charge.runs_at(site, slot);
+                }
                 charge.result(line, site, slot, true, add);
             }
             _ if line.reported => charge.report_of(line, add),
@@ -342,7 +344,8 @@ fn charge_sample(
 struct Charge<'c, 't> {
     tables: &'c Tables<'t>,
     case: &'c SampleCase,
-    used_way: bool,
+    /// The first slot in which a line is run, by the sites of one or two containers.
+    ran_at: [Option<(SiteIx, usize)>; 2],
     used_anew: bool,
 }
 
@@ -357,9 +360,8 @@ impl Charge<'_, '_> {
         match ran {
             Ran::Nothing => None,
             Ran::OneSite { handled, site, from } => slot(site, handled, from),
-            Ran::TwoSites { handled } => {
-                let sites = self.tables.facts.snapshot.network.sites.indices();
-                sites.filter_map(|site| slot(site, handled, 0)).min()
+            Ran::TwoSites { handled, first, second } => {
+                [first, second].into_iter().filter_map(|(site, from)| slot(site, handled, from)).min()
             }
         }
     }
@@ -399,14 +401,42 @@ impl Charge<'_, '_> {
     fn shared(&self, ran: Ran, anew: Option<(&VisitDay, Anew)>, add: Add<'_>) {
         let Some(sample) = self.case.sample else { return };
         let before: &Before = self.tables.before;
-        if let Ran::OneSite { site, from, .. } = ran
-            && self.used_way
-            && !before.placed[sample.row()]
-        {
-            self.book(site, from, add);
+        if !before.placed[sample.row()] {
+            self.containers(ran, add);
         }
         if let Some((day, anew)) = anew.filter(|_| self.used_anew && !before.recollected[sample.row()]) {
             self.book(day.arrivals[anew.arrival].site, anew.from, add);
+        }
+    }
+
+    fn runs_at(&mut self, site: SiteIx, slot: usize) {
+        let known = self.ran_at.iter_mut().find(|at| at.is_none_or(|(other, _)| other == site));
+        if let Some(at) = known {
+            *at = Some((site, at.map_or(slot, |(_, first)| first.min(slot))));
+        }
+    }
+
+    /// Books each container in: in the slot found, or as cheaply as its first run allows.
+    fn containers(&self, ran: Ran, add: Add<'_>) {
+        for (site, first_run) in self.ran_at.into_iter().flatten() {
+            let from = match ran {
+                Ran::Nothing => continue,
+                Ran::OneSite { from, .. } => from..from + 1,
+                Ran::TwoSites { first, .. } if site == first.0 => first.1..first_run + 1,
+                Ran::TwoSites { second, .. } => second.1..first_run + 1,
+            };
+            let book = self.tables.of_site(&self.tables.book, site);
+            if let Some(slot) = from.min_by_key(|&slot| (book[slot], slot)) {
+                self.book(site, slot, add);
+            }
+        }
+        if let (Ran::TwoSites { first: (site, from), .. }, [Some(_), Some(_)]) = (ran, self.ran_at) {
+            let capacity = &self.tables.facts.snapshot.capacity;
+            let cell = |slot| capacity.aliquoting(site, SlotIx::from_row(slot));
+            let slots = from..self.tables.facts.slots;
+            if let Some(slot) = slots.min_by_key(|&slot| (self.tables.price(cell(slot), 1), slot)) {
+                add(cell(slot), 1);
+            }
         }
     }
 

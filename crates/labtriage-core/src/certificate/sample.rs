@@ -44,8 +44,8 @@ pub(super) enum Ran {
     Nothing,
     /// At one site, booked in in this slot.
     OneSite { handled: usize, site: SiteIx, from: usize },
-    /// From two containers at two sites.
-    TwoSites { handled: usize },
+    /// From two containers at two sites, booked in in these slots or later.
+    TwoSites { handled: usize, first: (SiteIx, usize), second: (SiteIx, usize) },
 }
 
 /// The least cost of running lines of a sample, and where.
@@ -76,6 +76,7 @@ pub(super) struct SampleCase {
     results: Vec<Scaled>,
     stays: Vec<Stay>,
     best: Vec<Scaled>,
+    shared: Vec<Scaled>,
     fresh: Vec<usize>,
     /// Not all of its lines can be run from what there is.
     scant: bool,
@@ -323,11 +324,15 @@ impl SampleCase {
         let (mut needed, mut dead) = (0, u32::MAX);
         for (row, line) in self.lines.iter().enumerate().filter(|(row, _)| best[*row] < otherwise[*row]) {
             needed += line.volume;
-            dead = dead.min(site.map_or(0, |site| facts.dead(site, line.test)));
+            dead = dead.min(match site {
+                Some(site) => facts.dead(site, line.test),
+                // Each of two containers loses something.
+                None => facts.dead_anywhere(line.test).saturating_mul(2),
+            });
             self.order.push((otherwise[row] - best[row], line.volume.max(1)));
         }
         let there = facts.snapshot.backlog.samples[sample].volume.get();
-        let mut short = (needed + if needed > 0 { dead } else { 0 }).saturating_sub(there);
+        let mut short = if needed == 0 { 0 } else { needed.saturating_add(dead).saturating_sub(there) };
         if short == 0 {
             return 0;
         }
@@ -352,8 +357,9 @@ impl SampleCase {
         here.map(|line| line.until[handled]).max()
     }
 
-    /// Two containers: each has at least one line and so at most one less than all of them. A line
-    /// carries its share of what its container pays.
+    /// Two containers: the first goes to a site, the second is split off there and sent on. Each has
+    /// at least one line and so at most one less than all of them; a line carries its share of the
+    /// booking in of its container.
     fn at_two_sites(
         &mut self,
         tables: &Tables<'_>,
@@ -367,62 +373,86 @@ impl SampleCase {
         let facts = &snapshot.backlog.samples[sample];
         let lines = self.lines.iter().filter(|line| line.until[handled] > 0).count();
         let separated = snapshot.backlog.state(sample).phase() == Phase::Separated || Handled::ALL[handled].spun;
-        if lines < 2 || !separated || !snapshot.catalogue.specimens[facts.specimen].aliquots {
-            return;
-        }
-        let aliquot = if self.placed(tables) { 0 } else { tables.aliquot };
         let lowest = |(line, &otherwise): (&LineCase, &Scaled)| line.lowest.min(otherwise);
         let at_best: Scaled = self.lines.iter().zip(otherwise).map(lowest).sum();
-        let mut total = handling + aliquot;
-        if total + at_best >= least.cost {
+        let hopeless = handling + tables.cheapest_aliquot() + at_best >= least.cost && !self.placed(tables);
+        if lines < 2 || !separated || hopeless || !snapshot.catalogue.specimens[facts.specimen].aliquots {
             return;
+        }
+        self.share(tables, handled, lines);
+        for first in snapshot.network.sites.indices() {
+            for second in snapshot.network.sites.indices() {
+                self.at_pair(tables, otherwise, handled, handling, (facts.site, first, second), least);
+            }
+        }
+    }
+
+    /// Per line, site and slot: run at the site, booked in in that slot or later, with a share of that.
+    fn share(&mut self, tables: &Tables<'_>, handled: usize, lines: usize) {
+        let share = Scaled::try_from(lines - 1).unwrap_or(1);
+        let (slots, free) = (tables.facts.slots, self.placed(tables));
+        let sites = tables.facts.snapshot.network.sites.len();
+        let mut shared = std::mem::take(&mut self.shared);
+        shared.clear();
+        shared.resize(self.lines.len() * sites * slots, NEVER);
+        for (row, line) in self.lines.iter().enumerate() {
+            for site in tables.facts.snapshot.network.sites.indices() {
+                if !tables.facts.runs(site, line.test) {
+                    continue;
+                }
+                let (tested, book) = (self.tested(tables, row, site), tables.of_site(&tables.book, site));
+                let first = (row * sites + site.row()) * slots;
+                let (mut best, mut least) = (NEVER, NEVER);
+                for slot in (0..line.until[handled]).rev() {
+                    best = best.min(tested[slot]);
+                    let booked = if free || book[slot] == 0 { 0 } else { book[slot] / share };
+                    least = least.min(best + booked);
+                    shared[first + slot] = least;
+                }
+            }
+        }
+        self.shared = shared;
+    }
+
+    fn at_pair(
+        &mut self,
+        tables: &Tables<'_>,
+        otherwise: &[Scaled],
+        handled: usize,
+        handling: Scaled,
+        (from, first, second): (SiteIx, SiteIx, SiteIx),
+        least: &mut Least,
+    ) {
+        let (sites, slots, free) =
+            (tables.facts.snapshot.network.sites.len(), tables.facts.slots, self.placed(tables));
+        let reach = tables.reach(from, first);
+        let Some((aliquot, second_from)) = tables.aliquot(first, second) else { return };
+        let there = reach.last().copied().unwrap_or(NEVER);
+        let first_from = reach.partition_point(|&price| price >= NEVER);
+        if there >= NEVER && !free || first_from >= slots || second_from >= slots {
+            return;
+        }
+        let (mut total, mut first_from) = (handling + if free { 0 } else { there + aliquot }, first_from);
+        let mut second_from = second_from;
+        if free {
+            (first_from, second_from) = (0, 0);
         }
         let mut best = std::mem::take(&mut self.best);
         best.clear();
         for (row, &otherwise) in otherwise.iter().enumerate() {
-            let apart = self.apart(tables, row, handled, facts.site, lines).min(otherwise);
-            total += apart;
-            best.push(apart);
-            if total >= least.cost {
-                self.best = best;
-                return;
-            }
+            let of = |site: SiteIx, from: usize| self.shared[(row * sites + site.row()) * slots + from];
+            let cost = of(first, first_from).min(of(second, second_from)).min(otherwise);
+            total += cost;
+            best.push(cost);
         }
-        if self.scant {
+        if self.scant && total < least.cost {
             total += self.short_of_volume(tables, &best, otherwise, None);
         }
         self.best = best;
-        if total >= least.cost {
-            return;
+        if total < least.cost {
+            let ran = Ran::TwoSites { handled, first: (first, first_from), second: (second, second_from) };
+            *least = Least { cost: total, ran };
         }
-        *least = Least { cost: total, ran: Ran::TwoSites { handled } };
-    }
-
-    /// The least cost of a line that shares its container with at most `lines − 2` others.
-    fn apart(&self, tables: &Tables<'_>, row: usize, handled: usize, from_site: SiteIx, lines: usize) -> Scaled {
-        let share = Scaled::try_from(lines - 1).unwrap_or(1);
-        let until = self.lines[row].until[handled];
-        let mut least = NEVER;
-        for site in tables.facts.snapshot.network.sites.indices() {
-            if until == 0 || !tables.facts.runs(site, self.lines[row].test) {
-                continue;
-            }
-            let (reach, book) = (tables.reach(from_site, site), tables.of_site(&tables.book, site));
-            let free = self.placed(tables);
-            let mut best = NEVER;
-            let tested = self.tested(tables, row, site);
-            for slot in (0..until).rev() {
-                best = best.min(tested[slot]);
-                if free {
-                    least = least.min(best);
-                } else if reach[slot] >= NEVER {
-                    break;
-                } else if best < least && book[slot] < NEVER {
-                    least = least.min(best + reach[slot] / (share + 1) + book[slot] / share);
-                }
-            }
-        }
-        least
     }
 
     /// The least cost of re-testing lines from one new tube of a day, each at most at its price in

@@ -101,6 +101,12 @@ impl<'a> Facts<'a> {
         self.pairs[test.row() * self.snapshot.catalogue.specimens.len() + specimen.row()]
     }
 
+    /// What at least is lost when a test is run wherever it can be, in microlitres.
+    pub(super) fn dead_anywhere(&self, test: TestIx) -> u32 {
+        let sites = self.snapshot.network.sites.indices().filter(|&site| self.runs(site, test));
+        sites.map(|site| self.dead(site, test)).min().unwrap_or(0)
+    }
+
     /// What at least is lost when a test is run at a site, in microlitres.
     pub(super) fn dead(&self, site: SiteIx, test: TestIx) -> u32 {
         self.dead[site.row() * self.snapshot.catalogue.tests.len() + test.row()]
@@ -218,8 +224,10 @@ pub struct Tables<'a> {
     pub(super) spin: Vec<Scaled>,
     /// The cheapest place to freeze.
     pub(super) freeze: Scaled,
-    /// The cheapest aliquot.
-    pub(super) aliquot: Scaled,
+    /// Per site: the cheapest aliquot.
+    aliquot: Vec<Scaled>,
+    /// As `reach`, by couriers that leave after the first slot: an aliquot is taken before.
+    onward: Vec<Scaled>,
 }
 
 impl<'a> Tables<'a> {
@@ -237,11 +245,13 @@ impl<'a> Tables<'a> {
             reach: Vec::new(),
             spin: Vec::new(),
             freeze: NEVER,
-            aliquot: NEVER,
+            aliquot: Vec::new(),
+            onward: Vec::new(),
         };
         this.gather_sites();
         this.gather_runs();
-        this.gather_reach();
+        this.reach = this.gather_reach(facts.snapshot.now);
+        this.onward = this.gather_reach(facts.snapshot.grid.end(facts.snapshot.first_slot()));
         this
     }
 
@@ -265,10 +275,9 @@ impl<'a> Tables<'a> {
             }
             let place = self.price(capacity.freezer(site), 1);
             self.freeze = self.freeze.min(aliquoting + place);
-            self.aliquot = self.aliquot.min(aliquoting);
+            self.aliquot.push(NEVER.min(aliquoting + scaled(policy.prices.aliquot)));
         }
         self.freeze = NEVER.min(self.freeze + scaled(policy.prices.freeze));
-        self.aliquot = NEVER.min(self.aliquot + scaled(policy.prices.aliquot));
         for slot in 1..spin.len() {
             spin[slot] = spin[slot].min(spin[slot - 1]);
         }
@@ -313,19 +322,24 @@ impl<'a> Tables<'a> {
         self.facts.analysers(site, test).iter().map(at_price).min().map(|(_, analyser)| analyser)
     }
 
-    fn gather_reach(&mut self) {
+    /// Per origin, destination and slot: the cheapest couriers that leave from then on and that a
+    /// tube can be booked in after.
+    fn gather_reach(&self, from_then: Instant) -> Vec<Scaled> {
         let snapshot = self.facts.snapshot;
         let (sites, slots) = (snapshot.network.sites.len(), self.facts.slots);
         let tube = scaled(snapshot.policy.prices.courier_tube);
         let legs: Vec<Scaled> = snapshot
             .departures
-            .indices()
-            .map(|departure| NEVER.min(self.price(snapshot.capacity.courier(departure), 1) + tube))
+            .enumerate()
+            .map(|(departure, facts)| match facts.leaves >= from_then {
+                true => NEVER.min(self.price(snapshot.capacity.courier(departure), 1) + tube),
+                false => NEVER,
+            })
             .collect();
-        self.reach = vec![NEVER; sites * sites * slots];
+        let mut reached = vec![NEVER; sites * sites * slots];
         let mut aboard = vec![NEVER; legs.len()];
         for origin in 0..sites {
-            let reach = &mut self.reach[origin * sites * slots..(origin + 1) * sites * slots];
+            let reach = &mut reached[origin * sites * slots..(origin + 1) * sites * slots];
             let mut there = vec![NEVER; sites];
             there[origin] = 0;
             aboard.fill(NEVER);
@@ -351,6 +365,23 @@ impl<'a> Tables<'a> {
                 }
             }
         }
+        reached
+    }
+
+    /// The cheapest aliquot anywhere.
+    pub(super) fn cheapest_aliquot(&self) -> Scaled {
+        self.aliquot.iter().copied().min().unwrap_or(NEVER)
+    }
+
+    /// What taking an aliquot at a site and sending it on to another costs at the least, with the
+    /// first slot in which it can be booked in there; none when no courier goes.
+    pub(super) fn aliquot(&self, from: SiteIx, to: SiteIx) -> Option<(Scaled, usize)> {
+        let (sites, slots) = (self.facts.snapshot.network.sites.len(), self.facts.slots);
+        let first = (from.row() * sites + to.row()) * slots;
+        let onward = &self.onward[first..first + slots];
+        let sent = *onward.last().filter(|_| from != to)?;
+        let price = self.aliquot[from.row()] + sent;
+        (price < NEVER).then(|| (price, onward.partition_point(|&price| price >= NEVER)))
     }
 
     /// Per slot: the cheapest couriers from a site to another that a tube can be booked in after.

@@ -1,6 +1,6 @@
 //! What is one option of a patient? Everything that happens to its lines in a stage.
 
-use labtriage_core::cost::{burden, result_cost, step_cost, unserved_cost};
+use labtriage_core::cost::{burden, moved_cost, result_cost, step_cost, unserved_cost};
 use labtriage_core::plan::{Disposition, Hold, Recollection, Run, Step, Visit};
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::table::{CellIx, LineIx, PatientIx, SampleIx, SiteIx, SlotIx};
@@ -77,7 +77,8 @@ impl SampleChoice {
 
 /// What a line costs, the burden of its patient aside.
 pub(crate) fn line_cost(snapshot: &Snapshot, line: LineIx, disposition: Disposition) -> i64 {
-    match disposition {
+    let moved = moved_cost(snapshot, line, disposition).thousandths();
+    moved + match disposition {
         Disposition::Run(run) | Disposition::Recall(Some(run)) => {
             let (waiting, lateness) = result_cost(snapshot, line, snapshot.grid.end(run.reported));
             (waiting + lateness).thousandths()

@@ -2,8 +2,9 @@
 //!
 //! Reading order: `choice` (what one option is) · `market` (prices, and what is left) · `ways` (where
 //! a sample can go) · `sample` (what its lines cost there) · `patient` (the cheapest option) ·
-//! `problem` (a stage, as the engine sees it).
+//! `bench` (the option, line by line) · `problem` (a stage, as the engine sees it).
 
+mod bench;
 pub(crate) mod choice;
 mod market;
 mod patient;

@@ -6,16 +6,14 @@
 
 use labtriage_core::certificate::Scaled;
 use labtriage_core::cost::burden;
-use labtriage_core::plan::{Disposition, Hold, Recollection, Run, Step, Visit};
-use labtriage_core::table::{AnalyserIx, CollectionPointIx, Ix, LineIx, PatientIx, SampleIx, SiteIx, SlotIx};
-use labtriage_core::units::Microlitres;
+use labtriage_core::plan::{Disposition, Hold, Visit};
+use labtriage_core::table::{CollectionPointIx, Ix, LineIx, PatientIx};
 
-use super::choice::{Choice, SampleChoice, book_in_uses, steps_use};
+use super::bench::Bench;
+use super::choice::{Choice, SampleChoice};
 use super::market::{Market, NEVER, Taken, scaled};
 use super::problem::{Stage, VisitDay};
-use super::sample::{Anew, LineCase, Offer, Picked, SampleCase};
-use super::ways::{Candidate, candidates, runs_until, Preparation};
-use crate::way::Way;
+use super::sample::{Anew, Picked, SampleCase};
 
 /// Working memory of one thread.
 #[derive(Default)]
@@ -27,6 +25,8 @@ pub(crate) struct Chooser {
     days: Vec<OnDay>,
     taken: Taken,
     results: Vec<Scaled>,
+    /// Not at this point.
+    elsewhere: Option<CollectionPointIx>,
 }
 
 /// A visit with what everything costs then; exact once nothing is left out of it.
@@ -50,8 +50,8 @@ enum Doing {
 
 /// Where the lines of a sample go.
 #[derive(Clone, Copy, Debug, Default)]
-struct Going {
-    picked: Option<Picked>,
+pub(super) struct Going {
+    pub(super) picked: Option<Picked>,
     anew: Option<Anew>,
 }
 
@@ -68,8 +68,16 @@ impl Chooser {
         if self.opened == 0 {
             return None;
         }
+        self.elsewhere = None;
         let doing = self.best(stage, market, patient);
         let choice = self.assemble(stage, market, patient, doing);
+        if let (Doing::Visit(on), None) = (doing, &choice) {
+            // Nobody is recalled for a request whose patients are bled there: somewhere else, then.
+            self.elsewhere = Some(on.point);
+            let doing = self.best(stage, market, patient);
+            let other = self.assemble(stage, market, patient, doing);
+            return other.or_else(|| self.assemble(stage, market, patient, Doing::WithoutDate));
+        }
         choice.or_else(|| self.assemble(stage, market, patient, Doing::WithoutDate))
     }
 
@@ -153,7 +161,7 @@ impl Chooser {
             let Some(sample) = case.sample.filter(|_| case.recallable) else { continue };
             let requester = snapshot.backlog.requests[snapshot.backlog.samples[sample].request].requester;
             let point = snapshot.network.requesters[requester].collection_point;
-            if !points.contains(&point) && given.is_none_or(|given| given.point == point) {
+            if !points.contains(&point) && self.elsewhere != Some(point) && given.is_none_or(|given| given.point == point) {
                 points.push(point);
             }
         }
@@ -209,6 +217,9 @@ impl Chooser {
             && retests
             && !on.given
         {
+            if !bled_at(market, &choice, on.point) {
+                return None;
+            }
             choice.visit = Some(Visit { patient, point: on.point, day: on.facts(stage).day });
         }
         Some(choice)
@@ -224,6 +235,8 @@ impl Chooser {
             if mixed {
                 going.picked = open_or_anew(market, case, day, &mut self.otherwise).1;
             }
+            // Which lines the new tube is for is known once the others have their runs.
+            going.anew = None;
             return going;
         }
         if recalled {
@@ -243,35 +256,41 @@ impl Chooser {
         going: Going,
         recalled: bool,
     ) -> Option<SampleChoice> {
-        let case = &self.cases[number];
-        let sample = case.sample?;
         let day = match doing {
             Doing::Visit(on) => Some(on.facts(stage)),
             _ => None,
         };
-        let mut bench = Bench::new(stage, market, case, &mut self.taken, &mut self.results);
-        bench.open(sample, going, day);
-        let mut order: Vec<usize> = (0..case.lines.len()).collect();
-        let scant = case.is_scant();
-        order.sort_by_key(|&row| (std::cmp::Reverse(case.lines[row].claim(scant)), row));
+        let case = &mut self.cases[number];
+        let sample = case.sample?;
+        let mut each = vec![NEVER; case.lines.len()];
+        if let Some(day) = day.filter(|_| case.recallable) {
+            case.each_anew(market, day, &mut each);
+        }
+        let otherwise = |case: &SampleCase, row: usize| {
+            let line = &case.lines[row];
+            if recalled { line.left_out } else { line.held }
+        };
         let mut lines: Vec<(LineIx, Disposition)> =
             case.lines.iter().map(|line| (line.line, Disposition::Recall(None))).collect();
-        let mut left = Vec::new();
-        for row in order {
-            let otherwise = if recalled { case.lines[row].left_out } else { case.lines[row].held };
-            match bench.place(row, going, day, otherwise) {
-                Some(disposition) => lines[row].1 = disposition,
-                None => left.push(row),
-            }
-        }
-        left.retain(|&row| match bench.second(row) {
-            Some(disposition) => {
-                lines[row].1 = disposition;
-                false
-            }
-            None => true,
+        let mut left = case.in_order_of_claim();
+        let mut bench = Bench::new(stage, market, &mut self.taken, &mut self.results);
+        bench.open(case, sample, going);
+        left.retain(|&row| {
+            let run = bench.run_or_report(case, row, going, otherwise(case, row).min(each[row]));
+            run.inspect(|run| lines[row].1 = Disposition::Run(*run)).is_none()
         });
-        let (steps, recollection, stays) = bench.finish();
+        left.retain(|&row| {
+            let run = bench.second(case, row, otherwise(case, row).min(each[row]));
+            run.inspect(|run| lines[row].1 = Disposition::Run(*run)).is_none()
+        });
+        if let Some(day) = day {
+            bench.collect_anew(case, day, &left);
+            left.retain(|&row| {
+                let run = bench.retest(case, row, day, otherwise(case, row));
+                run.inspect(|run| lines[row].1 = Disposition::Recall(Some(*run))).is_none()
+            });
+        }
+        let (steps, recollection, stays) = bench.finish(case);
         for row in left {
             lines[row].1 = leave_out(market, case, row, &stays, recalled)?;
         }
@@ -302,6 +321,16 @@ fn leave_out(
         return Some(Disposition::Hold(Hold::NotRecallable));
     }
     recalled.then_some(Disposition::Recall(None))
+}
+
+/// Whether a recalled line is of a requester whose patients are bled at a point.
+fn bled_at(market: &Market<'_>, choice: &Choice, point: CollectionPointIx) -> bool {
+    let snapshot = market.snapshot;
+    let recalled = |sample: &SampleChoice| sample.lines.iter().any(|(_, line)| matches!(line, Disposition::Recall(_)));
+    choice.samples.iter().filter(|sample| recalled(sample)).any(|sample| {
+        let request = &snapshot.backlog.requests[snapshot.backlog.samples[sample.sample].request];
+        snapshot.network.requesters[request.requester].collection_point == point
+    })
 }
 
 impl OnDay {
@@ -354,334 +383,4 @@ fn open_or_anew(
     otherwise.extend(case.lines.iter().zip(each).map(|(line, anew)| if line.open { anew.min(line.left_out) } else { 0 }));
     let least = case.least(market, otherwise);
     (least.cost, least.picked)
-}
-
-/// Where the lines of one sample find their slots, one after the other.
-struct Bench<'b> {
-    stage: &'b Stage<'b>,
-    market: &'b Market<'b>,
-    case: &'b SampleCase,
-    taken: &'b mut Taken,
-    results: &'b mut Vec<Scaled>,
-    /// The way so far, with its booking in.
-    way: Option<Way>,
-    /// The slot from which on lines can be run from it.
-    from: usize,
-    booked: bool,
-    ran: bool,
-    retested: bool,
-    recollection: Option<Recollection>,
-    volume: u32,
-    dead: [u32; 2],
-    /// The second container, with the slot from which on lines can be run from it.
-    aliquot: Option<(Way, usize)>,
-}
-
-impl<'b> Bench<'b> {
-    fn new(
-        stage: &'b Stage<'b>,
-        market: &'b Market<'b>,
-        case: &'b SampleCase,
-        taken: &'b mut Taken,
-        results: &'b mut Vec<Scaled>,
-    ) -> Self {
-        Self {
-            stage,
-            market,
-            case,
-            taken,
-            results,
-            way: None,
-            from: 0,
-            booked: false,
-            ran: false,
-            retested: false,
-            recollection: None,
-            volume: 0,
-            dead: [0; 2],
-            aliquot: None,
-        }
-    }
-
-    fn open(&mut self, sample: SampleIx, going: Going, day: Option<&VisitDay>) {
-        let tube = &self.stage.planner.tubes[sample];
-        self.volume = tube.used.get();
-        self.dead = tube.dead.map(Microlitres::get);
-        if let Some((offer, picked)) = going.picked.map(|picked| (&self.case.offers[picked.offer], picked)) {
-            self.take_way(offer, picked);
-        }
-        let known = tube.recollection;
-        self.recollection = match (day, going.anew) {
-            (Some(day), Some(anew)) => Some(Recollection {
-                site: day.arrivals[anew.arrival].site,
-                booked_in: SlotIx::from_row(anew.from),
-            }),
-            _ => None,
-        };
-        if known.is_some() {
-            self.recollection = None;
-        }
-    }
-
-    fn take_way(&mut self, offer: &Offer, picked: Picked) {
-        let snapshot = self.market.snapshot;
-        let mut way = offer.candidate.way.clone();
-        self.booked = offer.booked;
-        self.from = offer.thawed.unwrap_or(picked.from);
-        if !offer.booked {
-            way.book_in_at(snapshot, SlotIx::from_row(picked.from));
-            if let Some(slot) = offer.thawed {
-                // It was tried when the offer was made.
-                let _ = way.thaw_in(snapshot, SlotIx::from_row(slot));
-            }
-        }
-        self.way = Some(way);
-    }
-
-    /// Runs or re-tests a line where it costs least, if that is less than leaving it out.
-    fn place(&mut self, row: usize, going: Going, day: Option<&VisitDay>, otherwise: Scaled) -> Option<Disposition> {
-        let line = &self.case.lines[row];
-        if line.reported {
-            return self.report(line, otherwise);
-        }
-        let run = self.run(row, going);
-        let retest = day.and_then(|day| self.retest(row, going, day));
-        match (run, retest) {
-            (Some((cost, run)), retest) if cost < otherwise && retest.is_none_or(|(other, _)| cost <= other) => {
-                self.take_run(row, run);
-                Some(Disposition::Run(run))
-            }
-            (_, Some((cost, run))) if cost < otherwise => {
-                self.take_retest(row, run);
-                Some(Disposition::Recall(Some(run)))
-            }
-            _ => None,
-        }
-    }
-
-    fn report(&mut self, line: &LineCase, otherwise: Scaled) -> Option<Disposition> {
-        let snapshot = self.market.snapshot;
-        let site = snapshot.backlog.samples[snapshot.backlog.lines[line.line].sample].site;
-        self.market.results(line.line, self.results);
-        let price = |slot: usize| {
-            let report = self.market.price_beside(self.taken, snapshot.capacity.reporting(site, SlotIx::from_row(slot)), 1);
-            let cap = line.cap(self.market, slot).map_or(0, |cell| self.market.price_beside(self.taken, cell, 1));
-            self.results[slot] + report + cap
-        };
-        let (cost, slot) = (0..self.results.len()).map(|slot| (price(slot), slot)).min()?;
-        if cost >= NEVER || cost > otherwise {
-            return None;
-        }
-        let slot = SlotIx::from_row(slot);
-        let run = Run { analyser: None, slot, reported: slot };
-        super::choice::run_uses(snapshot, line.line, run, true, &mut |cell, amount| self.taken.take(cell, amount));
-        Some(Disposition::Run(run))
-    }
-
-    fn run(&mut self, row: usize, going: Going) -> Option<(Scaled, Run)> {
-        let offer = &self.case.offers[going.picked?.offer];
-        let site = self.way.as_ref()?.site;
-        self.best_run(row, site, self.from..offer.until[row], Some(0))
-    }
-
-    fn retest(&mut self, row: usize, going: Going, day: &VisitDay) -> Option<(Scaled, Run)> {
-        if !self.case.recallable {
-            return None;
-        }
-        let known = self.case.sample.and_then(|sample| self.stage.planner.tubes[sample].recollection);
-        let (site, from) = match (known, going.anew) {
-            (Some(known), _) => (known.site, known.booked_in.row()),
-            (None, Some(anew)) => (day.arrivals[anew.arrival].site, anew.from),
-            (None, None) => return None,
-        };
-        let arrival = day.arrivals.iter().position(|arrival| arrival.site == site)?;
-        let line = &self.case.lines[row];
-        let until = day.until(arrival, line.test, line.specimen);
-        self.best_run(row, site, from..until, None)
-    }
-
-    /// The cheapest test and report of a line at a site, beside what the patient has taken.
-    fn best_run(
-        &mut self,
-        row: usize,
-        site: SiteIx,
-        within: std::ops::Range<usize>,
-        container: Option<usize>,
-    ) -> Option<(Scaled, Run)> {
-        let line = &self.case.lines[row];
-        let (market, snapshot) = (self.market, self.market.snapshot);
-        if within.is_empty() || !snapshot.network.accepts(site, snapshot.bands[line.line]) {
-            return None;
-        }
-        market.results(line.line, self.results);
-        // From the last slot backwards: the cheapest report from each slot on.
-        let mut out: (Scaled, usize) = (NEVER, 0);
-        let mut best: Option<(Scaled, Run)> = None;
-        for slot in (within.start..self.results.len()).rev() {
-            let cell = snapshot.capacity.reporting(site, SlotIx::from_row(slot));
-            let report = self.results[slot] + market.price_beside(self.taken, cell, 1);
-            if report <= out.0 {
-                out = (report, slot);
-            }
-            if slot >= within.end {
-                continue;
-            }
-            for &analyser in market.menu.of(site, line.test) {
-                if container.is_some_and(|container| !self.enough(line, analyser.0, container)) {
-                    continue;
-                }
-                let price = |cell, amount| market.price_beside(self.taken, cell, amount);
-                let cap = container.and_then(|_| line.cap(market, slot)).map_or(0, |cell| price(cell, 1));
-                let cost = out.0 + cap + market.work(analyser, line.test, slot, price);
-                if cost < NEVER && best.as_ref().is_none_or(|(least, _)| cost <= *least) {
-                    let run = Run {
-                        analyser: Some(analyser.0),
-                        slot: SlotIx::from_row(slot),
-                        reported: SlotIx::from_row(out.1),
-                    };
-                    best = Some((cost, run));
-                }
-            }
-        }
-        best
-    }
-
-    /// Whether the sample holds enough for one more test, with what the analyser loses.
-    fn enough(&self, line: &LineCase, analyser: AnalyserIx, container: usize) -> bool {
-        let snapshot = self.market.snapshot;
-        let Some(sample) = self.case.sample else { return false };
-        let loses = snapshot.network.analysers[analyser].dead_volume.get();
-        let dead = self.dead[container].max(loses).saturating_add(self.dead[1 - container]);
-        let needs = self.volume.saturating_add(snapshot.catalogue.tests[line.test].volume.get()).saturating_add(dead);
-        needs <= snapshot.backlog.samples[sample].volume.get()
-    }
-
-    fn use_volume(&mut self, row: usize, run: Run, container: usize) {
-        let snapshot = self.market.snapshot;
-        let loses = run.analyser.map_or(0, |analyser| snapshot.network.analysers[analyser].dead_volume.get());
-        self.dead[container] = self.dead[container].max(loses);
-        self.volume = self.volume.saturating_add(snapshot.catalogue.tests[self.case.lines[row].test].volume.get());
-    }
-
-    fn take_run(&mut self, row: usize, run: Run) {
-        let snapshot = self.market.snapshot;
-        let (sample, line) = (self.case.sample, self.case.lines[row].line);
-        if let (false, false, Some(way), Some(sample)) = (self.ran, self.booked, &self.way, sample) {
-            steps_use(snapshot, sample, way.steps(), &mut |cell, amount| self.taken.take(cell, amount));
-        }
-        self.ran = true;
-        super::choice::run_uses(snapshot, line, run, true, &mut |cell, amount| self.taken.take(cell, amount));
-        self.use_volume(row, run, 0);
-    }
-
-    fn take_retest(&mut self, row: usize, run: Run) {
-        let snapshot = self.market.snapshot;
-        let line = self.case.lines[row].line;
-        if let Some(new) = self.recollection
-            && !self.retested
-        {
-            book_in_uses(snapshot, new.site, new.booked_in, &mut |cell, amount| self.taken.take(cell, amount));
-        }
-        self.retested = true;
-        super::choice::run_uses(snapshot, line, run, false, &mut |cell, amount| self.taken.take(cell, amount));
-    }
-
-    /// Takes an aliquot to a second site for a line that found no place, if that costs less than
-    /// leaving it out.
-    fn second(&mut self, row: usize) -> Option<Disposition> {
-        let otherwise = self.case.lines[row].left_out;
-        if !self.ran || self.booked || self.case.lines[row].reported {
-            return None;
-        }
-        if self.aliquot.is_some() {
-            return self.follow_aliquot(row, otherwise);
-        }
-        let main = self.way.clone().filter(|way| self.case.divides(self.market, way))?;
-        let (cost, way, run) = self.best_aliquot(row, &main)?;
-        if cost >= otherwise {
-            return None;
-        }
-        let (snapshot, sample) = (self.market.snapshot, self.case.sample?);
-        let before = main.steps().len();
-        let mut number = 0;
-        // Only what the second container adds: the steps come in order, each with at most two uses.
-        let taken = &mut *self.taken;
-        let mut uses_before = 0;
-        steps_use(snapshot, sample, main.steps(), &mut |_, _| uses_before += 1);
-        steps_use(snapshot, sample, way.steps(), &mut |cell, amount| {
-            number += 1;
-            if number > uses_before {
-                taken.take(cell, amount);
-            }
-        });
-        debug_assert!(way.steps().len() > before);
-        let from = way.slot.row();
-        self.aliquot = Some((way, from));
-        Some(self.take_second(row, run))
-    }
-
-    fn follow_aliquot(&mut self, row: usize, otherwise: Scaled) -> Option<Disposition> {
-        let (way, from) = self.aliquot.as_ref()?;
-        let (site, from, until) = (way.site, *from, runs_until(self.market, self.case.lines[row].line, &way.stays));
-        let (cost, run) = self.best_run(row, site, from..until, Some(1))?;
-        (cost < otherwise).then(|| self.take_second(row, run))
-    }
-
-    fn take_second(&mut self, row: usize, run: Run) -> Disposition {
-        let line = self.case.lines[row].line;
-        let taken = &mut *self.taken;
-        super::choice::run_uses(self.market.snapshot, line, run, true, &mut |cell, amount| taken.take(cell, amount));
-        self.use_volume(row, run, 1);
-        Disposition::Run(run)
-    }
-
-    fn best_aliquot(&mut self, row: usize, main: &Way) -> Option<(Scaled, Way, Run)> {
-        let (market, snapshot) = (self.market, self.market.snapshot);
-        let slots = snapshot.grid.len();
-        let mut way = main.clone();
-        way.aliquot_where(snapshot, |from| {
-            let cell = |slot| snapshot.capacity.aliquoting(main.site, SlotIx::from_row(slot));
-            (from.row()..slots).find(|&slot| market.price(cell(slot), 1) < NEVER).map(SlotIx::from_row)
-        })?;
-        let prepared = Preparation { way, spin_there: false };
-        let line = &self.case.lines[row];
-        let mut found: Vec<Candidate> = Vec::new();
-        let wanted = |site: SiteIx| site != main.site && market.menu.runs(site, line.test);
-        candidates(market, self.stage.routes(), &prepared, 0, wanted, &mut found);
-        let paid = super::ways::price_of(market, main);
-        let mut best: Option<(Scaled, Way, Run)> = None;
-        for candidate in found {
-            let booked = (candidate.from..slots).map(|slot| (market.booking(candidate.way.site, slot), slot));
-            let Some((booking, slot)) = booked.min() else { continue };
-            let until = runs_until(market, line.line, &candidate.way.stays);
-            let Some((cost, run)) = self.best_run(row, candidate.way.site, slot..until, Some(1)) else { continue };
-            let cost = cost + booking + candidate.price - paid;
-            if best.as_ref().is_none_or(|(least, ..)| cost < *least) {
-                let mut way = candidate.way;
-                way.book_in_at(snapshot, SlotIx::from_row(slot));
-                best = Some((cost, way, run));
-            }
-        }
-        best
-    }
-
-    /// The steps of the sample, its new tube, and how it is kept.
-    fn finish(self) -> (Vec<Step>, Option<Recollection>, Vec<labtriage_core::viability::Stay>) {
-        let snapshot = self.market.snapshot;
-        let recollection = self.recollection.filter(|_| self.retested);
-        let stays = match (&self.way, self.case.sample) {
-            (Some(way), _) if self.ran || self.booked => way.stays.clone(),
-            (_, Some(sample)) => match self.stage.standing(sample) {
-                super::problem::Standing::Placed(places) => places.into_iter().next().map_or(Vec::new(), |(way, _)| way.stays),
-                super::problem::Standing::Free => Way::start(snapshot, sample).stays,
-            },
-            (_, None) => Vec::new(),
-        };
-        let way = self.aliquot.map(|(way, _)| way).or(self.way);
-        let steps = match way {
-            Some(way) if self.ran && !self.booked => way.steps().to_vec(),
-            _ => Vec::new(),
-        };
-        (steps, recollection, stays)
-    }
 }

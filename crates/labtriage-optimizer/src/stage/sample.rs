@@ -152,9 +152,12 @@ impl SampleCase {
         lost
     }
 
-    /// Whether there is too little volume for all lines that could be run.
-    pub(super) fn is_scant(&self) -> bool {
-        self.scant.is_some()
+    /// Its lines, those first that choose first.
+    pub(super) fn in_order_of_claim(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.lines.len()).collect();
+        let scant = self.scant.is_some();
+        order.sort_by_key(|&row| (std::cmp::Reverse(self.lines[row].claim(scant)), row));
+        order
     }
 
     fn add(&mut self, market: &Market<'_>, line: LineIx, never: bool) {
@@ -453,7 +456,7 @@ impl SampleCase {
 
 impl LineCase {
     /// Who chooses first: by weight, and where volume is scant by weight for what a test takes.
-    pub(super) fn claim(&self, scant: bool) -> u64 {
+    fn claim(&self, scant: bool) -> u64 {
         let per = if scant { u64::from(self.volume.max(1)) } else { 1 };
         u64::from(self.weight) * 1000 / per
     }
