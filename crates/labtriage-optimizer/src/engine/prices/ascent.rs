@@ -17,7 +17,7 @@ const BATCH: usize = 128;
 /// Items up to which the bound is evaluated over all of them after each pass.
 const EVALUATED_MAX: usize = 50_000;
 /// The step of the first batch and of the last, as shares of the scale.
-const STEP: (f64, f64) = (0.1, 0.002);
+const STEP: (f64, f64) = (0.05, 0.0002);
 
 /// Climbs from start prices; the best prices and the bound they prove over all items.
 /// O(passes × (items + items ÷ 128 × resources)).

@@ -116,3 +116,16 @@ fn the_relaxation_is_not_raised_by_more_of_anything() {
         problem.limits.iter_mut().for_each(|limit| *limit += *limit / 3);
     }
 }
+
+#[test]
+fn the_same_prices_for_any_number_of_threads() {
+    let problem = Slots::new(3000, 4, 8);
+    let settings = Settings { passes: Some(4), ..Settings::default() };
+    let with = |threads| {
+        let threads = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let priced = threads.install(|| learn(&Pool::new(&problem), &settings, &Backend, &|| false));
+        (priced.bound.to_bits(), priced.prices.iter().map(|price| price.to_bits()).collect::<Vec<_>>())
+    };
+    assert_eq!(with(1), with(2));
+    assert_eq!(with(1), with(3));
+}
