@@ -124,7 +124,7 @@ pub struct Visit {
     pub day: Day,
 }
 
-/// Which rule made the plan.
+/// What made the plan: a greedy rule, or prices.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Rule {
     /// First in, first out.
@@ -133,11 +133,16 @@ pub enum Rule {
     Edf,
     /// Band, then earliest expiry.
     BandEdf,
+    /// Each patient at its cheapest under prices of what is scarce.
+    Priced,
 }
 
 impl Rule {
-    /// All rules.
+    /// The greedy rules.
     pub const ALL: [Self; 3] = [Self::Fifo, Self::Edf, Self::BandEdf];
+
+    /// Everything that makes plans, the optimizer among them.
+    pub const MAKERS: [Self; 4] = [Self::Fifo, Self::Edf, Self::BandEdf, Self::Priced];
 
     /// The word used on the command line and in files.
     pub const fn text(self) -> &'static str {
@@ -145,6 +150,7 @@ impl Rule {
             Self::Fifo => "fifo",
             Self::Edf => "edf",
             Self::BandEdf => "band-edf",
+            Self::Priced => "priced",
         }
     }
 }

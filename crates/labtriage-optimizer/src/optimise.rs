@@ -1,20 +1,30 @@
 //! From a snapshot to a plan near the optimum, with the prices that prove how near.
 //!
-//! Stage by stage: strict bands in order, then all others. What people have decided about lines is
-//! planned first, by the greedy rule; everything else of a stage is one problem for the engine.
+//! Stage by stage: strict bands in order, then all others. What is published and frozen, and what
+//! people have decided about lines, is planned first, by the greedy rule; everything else of a stage
+//! is one problem for the engine. Whatever time is left, every line is decided.
 
-use labtriage_core::certificate::stage::{Before, count, of_line};
+use labtriage_core::certificate::stage::{Before, count};
 use labtriage_core::certificate::{Certificate, Prices};
-use labtriage_core::plan::{Disposition, Plan, Rule};
+use labtriage_core::plan::{Disposition, Plan, Rule, Run, Step};
 use labtriage_core::snapshot::Snapshot;
-use labtriage_core::table::{Ix, LineIx, SampleIx, SlotIx};
+use labtriage_core::table::{Ix, LineIx, SampleIx};
 
-use crate::engine::{self, Settings};
+use crate::engine::{self, Settings, Why};
 use crate::greedy::Planner;
 use crate::order;
 use crate::stage::choice::{Choice, SampleChoice};
 use crate::stage::{Ground, Stage, whole_prices};
 use crate::way::Way;
+
+/// How far the optimizer is.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// The stage, from 0, and how many there are.
+    pub stage: (usize, usize),
+    /// What the engine says about the stage: cost and bound of the stage in thousandths of a weighted day.
+    pub engine: engine::Progress,
+}
 
 /// A plan with the certificate of its bound.
 #[derive(Clone, Debug)]
@@ -23,74 +33,66 @@ pub struct Optimised {
     pub plan: Plan,
     /// The prices of each stage.
     pub certificate: Certificate,
+    /// Why the search stopped, by stage.
+    pub stopped: Vec<Why>,
 }
 
 /// Plans a snapshot.
-pub fn optimise(snapshot: &Snapshot, settings: &Settings, stop: &(dyn Fn() -> bool + Sync)) -> Optimised {
+///
+/// `stop` ends the search early, whenever it first says yes; until then the plan is the same for any
+/// number of threads and any order of rows. Time grows linearly with the patients.
+pub fn optimise(
+    snapshot: &Snapshot,
+    settings: &Settings,
+    stop: &(dyn Fn() -> bool + Sync),
+    progress: &dyn Fn(Progress),
+) -> Optimised {
     let ground = Ground::new(snapshot);
     let mut planner = Planner::new(snapshot);
-    for line in snapshot.backlog.lines.indices() {
-        planner.settle(line);
-    }
-    let open: Vec<LineIx> = snapshot.backlog.lines.indices().filter(|line| !planner.decided[line.row()]).collect();
+    let open: Vec<LineIx> = snapshot.backlog.lines.indices().filter(|&line| planner.settle(line).is_none()).collect();
     planner.keep_published(Rule::BandEdf, &open);
-    let mut stages = Vec::new();
-    for number in 0..count(snapshot) {
-        by_people(snapshot, &mut planner, number);
-        let before = planner.before(number);
-        let t = std::time::Instant::now();
-        let (choices, prices) = {
-            let stage = Stage::new(&planner, &ground, &before);
-            eprintln!("stage {number}: {} patients", stage.patients().len());
-            let solved = engine::solve(&stage, settings, stop, &|progress| eprintln!("{:?} {:?}", t.elapsed(), progress));
-            eprintln!("stage {number}: cost {} bound {} gap {:.4} % open {}", solved.cost, solved.bound, (solved.cost as f64 / solved.bound - 1.0) * 100.0, solved.open);
-            if std::env::var("LT_DEBUG").is_ok() {
-                use crate::engine::Problem;
-                let mut scratch = stage.scratch();
-                let mut worst: Vec<(i64, usize)> = solved.choices.iter().enumerate().filter_map(|(item, choice)| {
-                    let cost = stage.cost(item, choice.as_ref()?);
-                    let least = stage.minimum(item, &solved.prices, &mut scratch, &mut |_, _| {});
-                    Some((cost - least as i64, item))
-                }).collect();
-                worst.sort();
-                for &(loss, item) in worst.iter().rev().take(6) {
-                    let choice = solved.choices[item].as_ref();
-                    eprintln!("loss {loss} {choice:?}");
-                    for sample in choice.map(|c| &c.samples).into_iter().flatten() {
-                        let facts = &snapshot.backlog.samples[sample.sample];
-                        eprintln!("  {} at {} {:?} state {:?} vol {:?}", snapshot.backlog.accession(sample.sample), snapshot.network.sites[facts.site].code, snapshot.catalogue.specimens[facts.specimen].code, snapshot.backlog.state(sample.sample), facts.volume);
-                        for (line, d) in &sample.lines {
-                            eprintln!("    {} {:?} clock {:?}", snapshot.catalogue.tests[snapshot.backlog.lines[*line].test].code, d, snapshot.clocks[*line]);
-                        }
-                    }
-                    let mut uses = vec![];
-                    stage.minimum(item, &solved.prices, &mut scratch, &mut |cell, amount| uses.push((cell, amount)));
-                    for (cell, amount) in uses { let cell: labtriage_core::table::CellIx = Ix::from_row(cell); let price = solved.prices[cell.row()]; eprintln!("      {:?} x {amount} at {price}", snapshot.capacity.describe(cell)); }
-                }
-            }
-            (solved.choices, solved.prices)
-        };
-        stages.push(whole_prices(&prices));
-        for choice in choices.into_iter().flatten() {
-            planner.adopt(&choice);
-        }
-        let rest = order::stages(snapshot, Rule::BandEdf, snapshot.backlog.lines.indices()).swap_remove(number);
-        planner.decide(rest.into_iter());
+    let stages = count(snapshot);
+    let mut solved = Vec::with_capacity(stages);
+    for (number, lines) in order::stages(snapshot, Rule::BandEdf, open.into_iter()).into_iter().enumerate() {
+        let tell = |engine| progress(Progress { stage: (number, stages), engine });
+        solved.push(plan_stage(&ground, &mut planner, number, &lines, settings, stop, &tell));
     }
-    let certificate = Certificate { stages: stages.into_iter().map(|prices: Prices| prices).collect() };
-    Optimised { plan: planner.finish(Rule::BandEdf), certificate }
+    let (stages, stopped): (Vec<Prices>, Vec<Why>) = solved.into_iter().unzip();
+    Optimised { plan: planner.finish(Rule::Priced), certificate: Certificate { stages }, stopped }
 }
 
-/// Lines of patients about whom people have decided something.
-fn by_people(snapshot: &Snapshot, planner: &mut Planner<'_>, number: usize) {
+/// Decides the lines of a stage; its prices, and why the engine stopped.
+fn plan_stage(
+    ground: &Ground<'_>,
+    planner: &mut Planner<'_>,
+    number: usize,
+    lines: &[LineIx],
+    settings: &Settings,
+    stop: &(dyn Fn() -> bool + Sync),
+    progress: &dyn Fn(engine::Progress),
+) -> (Prices, Why) {
+    let snapshot = planner.snapshot;
+    let by_people = people(snapshot);
+    let theirs = lines.iter().copied().filter(|&line| by_people[snapshot.backlog.patient_of(line).row()]);
+    planner.decide(theirs);
+    let before = planner.before(number);
+    let solution = engine::solve(&Stage::new(planner, ground, &before), settings, stop, progress);
+    for choice in solution.choices.iter().flatten() {
+        planner.adopt(choice);
+    }
+    // What the engine had no time for; then strict lines that find room after all.
+    planner.decide(lines.iter().copied());
+    planner.run_recalled(lines.iter().copied().filter(|&line| snapshot.strict(line)));
+    (whole_prices(&solution.prices), solution.stopped)
+}
+
+/// Patients about whose lines people have decided something.
+fn people(snapshot: &Snapshot) -> Vec<bool> {
     let mut about = vec![false; snapshot.backlog.patients.len()];
     for &(line, _) in &snapshot.overrides.by_line {
         about[snapshot.backlog.patient_of(line).row()] = true;
     }
-    let lines = order::stages(snapshot, Rule::BandEdf, snapshot.backlog.lines.indices()).swap_remove(number);
-    let theirs = lines.into_iter().filter(|&line| about[snapshot.backlog.patient_of(line).row()]);
-    debug_assert!(theirs.clone().all(|line| of_line(snapshot, line) == number));
-    planner.decide(theirs);
+    about
 }
 
 impl Planner<'_> {
@@ -115,7 +117,10 @@ impl Planner<'_> {
     /// Decides what is not decided yet of these lines, in order.
     fn decide(&mut self, lines: impl Iterator<Item = LineIx>) {
         let mut left = Vec::new();
-        for line in lines.filter(|line| !self.decided[line.row()]).collect::<Vec<_>>() {
+        for line in lines {
+            if self.decided[line.row()] {
+                continue;
+            }
             match self.run(line) {
                 Some(run) => self.lines[line] = Disposition::Run(run),
                 None => left.push(line),
@@ -123,6 +128,17 @@ impl Planner<'_> {
         }
         for line in left {
             self.lines[line] = self.not_run(line);
+        }
+    }
+
+    /// Runs recalled lines without a date for which there is room after all.
+    fn run_recalled(&mut self, lines: impl Iterator<Item = LineIx>) {
+        for line in lines {
+            if self.lines[line] == Disposition::Recall(None)
+                && let Some(run) = self.run(line)
+            {
+                self.lines[line] = Disposition::Run(run);
+            }
         }
     }
 
@@ -140,7 +156,7 @@ impl Planner<'_> {
     fn adopt_sample(&mut self, choice: &SampleChoice) {
         let sample = choice.sample;
         if !choice.steps.is_empty() {
-            self.adopt_steps(sample, choice);
+            self.adopt_steps(sample, &choice.steps);
         }
         if choice.recollection.is_some() {
             self.tubes[sample].recollection = choice.recollection;
@@ -154,28 +170,25 @@ impl Planner<'_> {
         }
     }
 
-    fn adopt_steps(&mut self, sample: SampleIx, choice: &SampleChoice) {
+    fn adopt_steps(&mut self, sample: SampleIx, steps: &[Step]) {
+        let split = steps.iter().position(|step| matches!(step, Step::Aliquot(_)));
+        let main = Way::replay(self.snapshot, sample, &steps[..split.unwrap_or(steps.len())]);
+        let second = split.map(|_| Way::replay(self.snapshot, sample, steps));
         let tube = &mut self.tubes[sample];
         tube.first_step = u32::try_from(self.steps.len()).unwrap_or(u32::MAX);
-        tube.steps = u8::try_from(choice.steps.len()).unwrap_or(u8::MAX);
-        self.steps.extend_from_slice(&choice.steps);
-        let split = choice.steps.iter().position(|step| matches!(step, labtriage_core::plan::Step::Aliquot(_)));
-        let main = Way::replay(self.snapshot, sample, &choice.steps[..split.unwrap_or(choice.steps.len())]);
+        tube.steps = u8::try_from(steps.len()).unwrap_or(u8::MAX);
         tube.placed = Some((main.site, main.slot));
-        if split.is_some() {
-            let second = Way::replay(self.snapshot, sample, &choice.steps);
-            self.tubes[sample].second = Some((second.site, second.slot));
-        }
+        tube.second = second.map(|second| (second.site, second.slot));
+        self.steps.extend_from_slice(steps);
     }
 
-    fn adopt_run(&mut self, line: LineIx, sample: SampleIx, run: labtriage_core::plan::Run) {
+    fn adopt_run(&mut self, line: LineIx, sample: SampleIx, run: Run) {
         let Some(analyser) = run.analyser else { return };
         let facts = &self.snapshot.network.analysers[analyser];
         let volume = self.snapshot.catalogue.tests[self.snapshot.backlog.lines[line].test].volume;
         let tube = &mut self.tubes[sample];
-        let second = tube.second.is_some_and(|(site, _)| site == facts.site)
-            && tube.placed.is_none_or(|(site, _): (_, SlotIx)| site != facts.site);
-        let dead = &mut tube.dead[usize::from(second)];
+        let at = |place: Option<(_, _)>| place.is_some_and(|(site, _)| site == facts.site);
+        let dead = &mut tube.dead[usize::from(at(tube.second) && !at(tube.placed))];
         *dead = (*dead).max(facts.dead_volume);
         tube.used = tube.used.plus(volume);
     }

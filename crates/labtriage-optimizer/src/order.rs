@@ -31,7 +31,7 @@ fn rank(snapshot: &Snapshot, rule: Rule, line: LineIx) -> u64 {
     let (band, time) = match rule {
         Rule::Fifo => (0, sample.received.unwrap_or(sample.collected)),
         Rule::Edf => (0, expiry),
-        Rule::BandEdf => (snapshot.bands[line].row() as u64, expiry),
+        Rule::BandEdf | Rule::Priced => (snapshot.bands[line].row() as u64, expiry),
     };
     // Shifted so that instants before 1970 keep their order.
     let minutes = u64::from(time.epoch_minutes().cast_unsigned() ^ (1 << 31));

@@ -147,7 +147,7 @@ impl RawHeader {
             document,
             now: instant(&now).ok_or("`now` is no time such as `2026-11-23T02:30Z`")?,
             zone: self.zone.ok_or_else(|| missing("zone"))?,
-            rule: Rule::ALL
+            rule: Rule::MAKERS
                 .into_iter()
                 .find(|known| known.text() == rule)
                 .ok_or("`rule` is none of fifo, edf, band-edf")?,

@@ -162,11 +162,6 @@ impl<'a> Stage<'a> {
         &self.ground.days[point.row()]
     }
 
-    /// The patients whose lines it decides, in order.
-    pub(crate) fn patients(&self) -> &[PatientIx] {
-        &self.patients
-    }
-
     /// The containers of a sample whose way an earlier stage has decided.
     pub(super) fn standing(&self, sample: SampleIx) -> Standing {
         let tube = &self.planner.tubes[sample];

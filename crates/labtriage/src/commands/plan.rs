@@ -71,24 +71,7 @@ fn make(snapshot: &Snapshot, rule: Rule, bar: &Bar, timings: &mut Timings) -> Re
     bar.phase("planning", snapshot.backlog.lines.len() as u64);
     let progress = |done: usize, _total: usize| bar.at(done as u64);
     let floor = || (rule != Rule::Fifo).then(|| labtriage_optimizer::plan(snapshot, Rule::Fifo, &|_, _| {}));
-    let (mut plan, floor) = rayon::join(|| labtriage_optimizer::plan(snapshot, rule, &progress), floor);
-    if std::env::var("LT_OPT").is_ok() {
-        let t = std::time::Instant::now();
-        let mut settings = labtriage_optimizer::engine::Settings::default();
-        if let Ok(n) = std::env::var("LT_NB") { settings.neighbourhoods = n.parse().unwrap_or(0); }
-        if let Ok(n) = std::env::var("LT_CH") { settings.chain_calls = n.parse().unwrap_or(0); }
-        let found = labtriage_optimizer::optimise::optimise(snapshot, &settings, &|| false);
-        eprintln!("optimised in {:?}; greedy costs {:?}", t.elapsed(), cost(snapshot, &plan));
-        let t = std::time::Instant::now();
-        let bounds = labtriage_core::certificate::bounds(snapshot, &found.plan, &found.certificate);
-        let bound: labtriage_core::units::Cost = bounds.iter().copied().sum();
-        let own = cost(snapshot, &found.plan);
-        eprintln!("bounds {bounds:?} in {:?}; cost {:?} total {} greedy {} bound {bound} gap {:.4} %", t.elapsed(), own, own.total(), cost(snapshot, &plan).total(), (own.total().thousandths() as f64 / bound.thousandths() as f64 - 1.0) * 100.0);
-        let gb = labtriage_core::certificate::bounds(snapshot, &plan, &found.certificate);
-        let gb: labtriage_core::units::Cost = gb.iter().copied().sum();
-        eprintln!("greedy bound {gb} own gap {:.3} %", (cost(snapshot, &plan).total().thousandths() as f64 / gb.thousandths() as f64 - 1.0) * 100.0);
-        plan = found.plan;
-    }
+    let (plan, floor) = rayon::join(|| labtriage_optimizer::plan(snapshot, rule, &progress), floor);
     timings.phase("plan");
     bar.phase("auditing", 1);
     let (broken, (own, fifo)) = rayon::join(
