@@ -12,8 +12,9 @@
 //! stage has prices and a bound of its own, on what the stages before it left. Bounds of stages add up.
 //!
 //! Reading order: [`stage`] (what a stage decides, on what) · `window` (until when) · `tables`
-//! (prices, gathered) · `sample`, `patient` (the least cost).
+//! (prices, gathered) · `sample`, `least`, `patient` (the least cost).
 
+mod least;
 pub mod patient;
 mod sample;
 pub mod stage;

@@ -2,7 +2,7 @@
 
 use labtriage_core::overrides::Pin;
 use labtriage_core::plan::{Discard, Disposition, Hold, Impossible, Plan, Rule, SamplePlan, Visit};
-use labtriage_core::table::{LineIx, OverrideIx, SampleIx};
+use labtriage_core::table::{Ix, LineIx, OverrideIx, SampleIx};
 use labtriage_core::time::Instant;
 use labtriage_core::viability::{Clock, LostBy};
 
@@ -26,7 +26,12 @@ impl Planner<'_> {
         });
         let samples = samples.collect();
         let impossible = self.broken_pins();
+        let mut recalled = vec![false; self.snapshot.backlog.patients.len()];
+        for (line, disposition) in self.lines.enumerate() {
+            recalled[self.snapshot.backlog.patient_of(line).row()] |= matches!(disposition, Disposition::Recall(_));
+        }
         let mut visits: Vec<Visit> = self.visits.into_list();
+        visits.retain(|visit| recalled[visit.patient.row()]);
         visits.sort_unstable();
         Plan { rule, lines: self.lines, samples, steps, visits, impossible }
     }

@@ -13,7 +13,7 @@ use labtriage_core::table::{Ix, LineIx, SampleIx};
 use crate::engine::{self, Settings, Why};
 use crate::greedy::Planner;
 use crate::order;
-use crate::stage::choice::{Choice, SampleChoice};
+use crate::stage::choice::{Choice, SampleChoice, book_in_uses, run_uses};
 use crate::stage::{Ground, Stage, whole_prices};
 use crate::way::Way;
 
@@ -35,6 +35,12 @@ pub struct Optimised {
     pub certificate: Certificate,
     /// Why the search stopped, by stage.
     pub stopped: Vec<Why>,
+}
+
+/// How hard to try with a backlog, until a plan costs at most `gap` more than the bound, relatively to its cost.
+pub fn settings(gap: f64) -> Settings {
+    // An answer of the oracle takes some ten microseconds: what needs many of them per patient is left out.
+    Settings { gap, relaxations: 4, chain_calls: 0, neighbourhoods: 0, ..Settings::default() }
 }
 
 /// Plans a snapshot.
@@ -82,7 +88,9 @@ fn plan_stage(
     }
     // What the engine had no time for; then strict lines that find room after all.
     planner.decide(lines.iter().copied());
-    planner.run_recalled(lines.iter().copied().filter(|&line| snapshot.strict(line)));
+    for &line in lines.iter().filter(|line| snapshot.strict(**line)) {
+        planner.run_recalled(line);
+    }
     (whole_prices(&solution.prices), solution.stopped)
 }
 
@@ -131,14 +139,20 @@ impl Planner<'_> {
         }
     }
 
-    /// Runs recalled lines without a date for which there is room after all.
-    fn run_recalled(&mut self, lines: impl Iterator<Item = LineIx>) {
-        for line in lines {
-            if self.lines[line] == Disposition::Recall(None)
-                && let Some(run) = self.run(line)
-            {
-                self.lines[line] = Disposition::Run(run);
-            }
+    /// Runs a recalled line for which there is room after all, and gives back what its re-test took.
+    fn run_recalled(&mut self, line: LineIx) {
+        let Disposition::Recall(retest) = self.lines[line] else { return };
+        let Some(run) = self.run(line) else { return };
+        self.lines[line] = Disposition::Run(run);
+        let Some(retest) = retest else { return };
+        run_uses(self.snapshot, line, retest, false, &mut |cell, amount| self.remaining.give(cell, amount));
+        let sample = self.snapshot.backlog.lines[line].sample;
+        let retested = |line| matches!(self.lines[line], Disposition::Recall(Some(_)));
+        if self.snapshot.backlog.samples[sample].lines().any(retested) {
+            return;
+        }
+        if let Some(new) = self.tubes[sample].recollection.take() {
+            book_in_uses(self.snapshot, new.site, new.booked_in, &mut |cell, amount| self.remaining.give(cell, amount));
         }
     }
 

@@ -119,6 +119,12 @@ impl<'a> Remaining<'a> {
         self.left[cell] = self.left[cell].saturating_sub(amount);
     }
 
+    /// Gives back to a cell what was taken. The first slots with room are not looked for again, so a
+    /// rule may not find it; nothing is ever given out twice.
+    pub(crate) fn give(&mut self, cell: CellIx, amount: u64) {
+        self.left[cell] += amount;
+    }
+
     /// Whether a site has an analyser for a test.
     pub(crate) fn runs(&self, site: SiteIx, test: TestIx) -> bool {
         !self.analysers_for(site, test).is_empty()

@@ -159,11 +159,7 @@ impl Way {
     }
 
     /// Centrifuged where it stands, in the slot that `room` names from a slot on.
-    pub(crate) fn spin_where(
-        &mut self,
-        snapshot: &Snapshot,
-        room: impl FnMut(SlotIx) -> Option<SlotIx>,
-    ) -> Option<()> {
+    pub(crate) fn spin_where(&mut self, snapshot: &Snapshot, room: impl FnMut(SlotIx) -> Option<SlotIx>) -> Option<()> {
         let (_, takes) = self.handled(snapshot, Handling::Spin)?;
         let slot = self.slot_for(snapshot, takes, room)?;
         self.apply(snapshot, Step::Spin(slot));

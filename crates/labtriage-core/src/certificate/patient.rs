@@ -3,7 +3,7 @@
 //! Either the patient is not recalled, or recalled without a date, or recalled to a visit on one
 //! day; the burden is paid once, the visit is shared by all samples.
 
-use crate::certificate::sample::{Anew, Least, LineCase, Ran, SampleCase, push_results};
+use crate::certificate::sample::{Anew, Handling, Least, LineCase, Ran, SampleCase, push_results};
 use crate::certificate::stage::{Before, PatientSamples};
 use crate::certificate::tables::{Tables, VisitDay};
 use crate::certificate::{NEVER, Scaled, scaled};
@@ -306,9 +306,8 @@ fn open_or_anew(tables: &Tables<'_>, case: &mut SampleCase, day: &VisitDay, othe
     let mut each = vec![NEVER; case.lines.len()];
     case.each_anew(tables, day, &mut each);
     otherwise.clear();
-    otherwise.extend(
-        case.lines.iter().zip(each).map(|(line, anew)| if line.open() { anew.min(line.left_out) } else { 0 }),
-    );
+    otherwise
+        .extend(case.lines.iter().zip(each).map(|(line, anew)| if line.open() { anew.min(line.left_out) } else { 0 }));
     case.least(tables, otherwise)
 }
 
@@ -327,10 +326,10 @@ fn charge_sample(
         let retest = anew.and_then(|(day, anew)| charge.retest_of(row, day, anew));
         let cheapest = [run, retest].into_iter().flatten().min();
         match cheapest {
-            Some((cost, site, slot, fresh)) if cost < otherwise[row] => {
+            Some((cost, site, booked, slot, fresh)) if cost < otherwise[row] => {
                 charge.used_anew |= fresh;
                 if !fresh {
-                    charge.runs_at(site, slot);
+                    charge.booked_at(site, booked);
                 }
                 charge.result(line, site, slot, true, add);
             }
@@ -344,24 +343,28 @@ fn charge_sample(
 struct Charge<'c, 't> {
     tables: &'c Tables<'t>,
     case: &'c SampleCase,
-    /// The first slot in which a line is run, by the sites of one or two containers.
+    /// Where one or two containers are booked in, by the lines run from them.
     ran_at: [Option<(SiteIx, usize)>; 2],
     used_anew: bool,
 }
 
-type At = (Scaled, SiteIx, usize, bool);
+/// Cost, site, slot of the booking in, slot of the run, and whether it is of a new tube.
+type At = (Scaled, SiteIx, usize, usize, bool);
 
 impl Charge<'_, '_> {
     fn run_of(&self, row: usize, ran: Ran) -> Option<At> {
-        let slot = |site, handled, from| {
-            let until = self.case.until_of(row, handled);
-            self.case.slot_of(self.tables, row, site, from..until).map(|(cost, slot)| (cost, site, slot, false))
+        let slot = |site, way: Handling, from: usize| {
+            let until = self.case.until_of(row, way);
+            self.case
+                .slot_of(self.tables, row, site, from.max(way.spun.0)..until)
+                .map(|(cost, slot)| (cost, site, from, slot, false))
         };
         match ran {
             Ran::Nothing => None,
-            Ran::OneSite { handled, site, from } => slot(site, handled, from),
-            Ran::TwoSites { handled, first, second } => {
-                [first, second].into_iter().filter_map(|(site, from)| slot(site, handled, from)).min()
+            Ran::OneSite { way, site, from } => slot(site, way, from),
+            Ran::TwoSites { way, first, second } => {
+                let shared = |(site, from)| self.case.shared_slot(self.tables, row, site, way, from);
+                [first, second].into_iter().filter_map(shared).min()
             }
         }
     }
@@ -370,7 +373,7 @@ impl Charge<'_, '_> {
         let tube = &day.arrivals[anew.arrival];
         let until = day.until(anew.arrival, self.case.lines[row].pair);
         let found = self.case.slot_of(self.tables, row, tube.site, anew.from..until);
-        found.map(|(cost, slot)| (cost, tube.site, slot, true))
+        found.map(|(cost, slot)| (cost, tube.site, anew.from, slot, true))
     }
 
     /// What a test in a slot and the report of its result use.
@@ -396,7 +399,7 @@ impl Charge<'_, '_> {
         self.result(line, site, 0, false, add);
     }
 
-    /// What the sample's way and its new tube use. Couriers, centrifuges and freezers are left
+    /// What the sample's way and its new tube use. Couriers and freezers are left
     /// out: their use is only needed to learn prices.
     fn shared(&self, ran: Ran, anew: Option<(&VisitDay, Anew)>, add: Add<'_>) {
         let Some(sample) = self.case.sample else { return };
@@ -409,26 +412,20 @@ impl Charge<'_, '_> {
         }
     }
 
-    fn runs_at(&mut self, site: SiteIx, slot: usize) {
+    fn booked_at(&mut self, site: SiteIx, slot: usize) {
         let known = self.ran_at.iter_mut().find(|at| at.is_none_or(|(other, _)| other == site));
         if let Some(at) = known {
             *at = Some((site, at.map_or(slot, |(_, first)| first.min(slot))));
         }
     }
 
-    /// Books each container in: in the slot found, or as cheaply as its first run allows.
+    /// Books each container in, and takes the aliquot for a second.
     fn containers(&self, ran: Ran, add: Add<'_>) {
-        for (site, first_run) in self.ran_at.into_iter().flatten() {
-            let from = match ran {
-                Ran::Nothing => continue,
-                Ran::OneSite { from, .. } => from..from + 1,
-                Ran::TwoSites { first, .. } if site == first.0 => first.1..first_run + 1,
-                Ran::TwoSites { second, .. } => second.1..first_run + 1,
-            };
-            let book = self.tables.of_site(&self.tables.book, site);
-            if let Some(slot) = from.min_by_key(|&slot| (book[slot], slot)) {
-                self.book(site, slot, add);
-            }
+        for (site, slot) in self.ran_at.into_iter().flatten() {
+            self.book(site, slot, add);
+        }
+        if self.ran_at[0].is_some() {
+            self.spin(ran, add);
         }
         if let (Ran::TwoSites { first: (site, from), .. }, [Some(_), Some(_)]) = (ran, self.ran_at) {
             let capacity = &self.tables.facts.snapshot.capacity;
@@ -437,6 +434,16 @@ impl Charge<'_, '_> {
             if let Some(slot) = slots.min_by_key(|&slot| (self.tables.price(cell(slot), 1), slot)) {
                 add(cell(slot), 1);
             }
+        }
+    }
+
+    /// What spinning it where it stands uses. Spun elsewhere, only the price is known.
+    fn spin(&self, ran: Ran, add: Add<'_>) {
+        let (Ran::OneSite { way, .. } | Ran::TwoSites { way, .. }) = ran else { return };
+        if way.later() {
+            let from = self.case.origin(self.tables);
+            let (_, slot) = self.tables.spun_here(from, way.spun.0..way.spun.1);
+            add(self.tables.facts.snapshot.capacity.centrifuge(from, SlotIx::from_row(slot)), 1);
         }
     }
 

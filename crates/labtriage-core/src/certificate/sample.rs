@@ -8,7 +8,6 @@
 use crate::certificate::tables::{Tables, VisitDay};
 use crate::certificate::window::{Handled, Keeping};
 use crate::certificate::{NEVER, Scaled, scaled};
-use crate::catalogue::Phase;
 use crate::cost::unserved_cost;
 use crate::duplicates::Repeat;
 use crate::plan::Hold;
@@ -26,7 +25,9 @@ pub(super) struct LineCase {
     /// Left out in the cheapest way, its patient recalled.
     pub(super) left_out: Scaled,
     /// Per way of handling: the slots in which a run can end in time, from the first.
-    until: [usize; 4],
+    pub(super) until: [usize; 4],
+    /// Without and with freezing: the slots in which it can be spun in time, from the first.
+    pub(super) spun_until: [usize; 2],
     /// The result is there: not being left out means that it is reported at the sample's site.
     pub(super) reported: bool,
     /// Run or re-tested anywhere, whatever it takes to get there.
@@ -34,7 +35,14 @@ pub(super) struct LineCase {
     /// Test and specimen, as [`crate::certificate::tables::Facts::pair`] numbers them.
     pub(super) pair: u32,
     /// What a test takes, in microlitres.
-    volume: u32,
+    pub(super) volume: u32,
+    /// The sites, one bit each, at which there is enough for this test and what is lost besides.
+    pub(super) enough: u64,
+}
+
+/// The bit of a site; sites beyond the bits there are share the last.
+pub(super) fn bit(site: SiteIx) -> u64 {
+    1 << site.row().min(63)
 }
 
 /// Where the lines of a sample are run.
@@ -43,9 +51,32 @@ pub(super) enum Ran {
     /// Nowhere.
     Nothing,
     /// At one site, booked in in this slot.
-    OneSite { handled: usize, site: SiteIx, from: usize },
+    OneSite { way: Handling, site: SiteIx, from: usize },
     /// From two containers at two sites, booked in in these slots or later.
-    TwoSites { handled: usize, first: (SiteIx, usize), second: (SiteIx, usize) },
+    TwoSites { way: Handling, first: (SiteIx, usize), second: (SiteIx, usize) },
+}
+
+/// How a sample is handled: as [`Handled`] numbers it, and in which slots it is spun.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Handling {
+    pub(super) handled: usize,
+    /// Spun in one of these slots; lines that must be spun earlier are not run.
+    pub(super) spun: (usize, usize),
+    /// Spun after a courier has brought it somewhere.
+    pub(super) away: bool,
+}
+
+impl Handling {
+    /// Whether no courier takes it before the first slot has ended: it is spun where it stands first.
+    pub(super) fn later(self) -> bool {
+        self.spun.1 > 0 && !self.away
+    }
+
+    /// Until which slot a line can be run, handled so.
+    pub(super) fn until(self, line: &LineCase) -> usize {
+        let in_time = self.spun.1 == 0 || line.spun_until[self.handled / 2] >= self.spun.1;
+        if in_time { line.until[self.handled] } else { 0 }
+    }
 }
 
 /// The least cost of running lines of a sample, and where.
@@ -71,18 +102,20 @@ pub(super) struct SampleCase {
     pub(super) fixed: Scaled,
     pub(super) recallable: bool,
     /// Per line, site and slot: run there then and reported as cheaply as can be.
-    tested: Vec<Scaled>,
+    pub(super) tested: Vec<Scaled>,
+    /// Per line and site: the least of these before its last window closes.
+    pub(super) lowest: Vec<Scaled>,
     /// Per line and slot: the cost of a result that is out at the end of the slot.
     results: Vec<Scaled>,
     stays: Vec<Stay>,
-    best: Vec<Scaled>,
-    shared: Vec<Scaled>,
+    pub(super) best: Vec<Scaled>,
+    pub(super) shared: Vec<Scaled>,
     fresh: Vec<usize>,
     /// Not all of its lines can be run from what there is.
-    scant: bool,
+    pub(super) scant: bool,
     /// Re-tests aside; worked out once.
     alone: Option<Least>,
-    order: Vec<(Scaled, u32)>,
+    pub(super) order: Vec<(Scaled, u32)>,
 }
 
 /// The lines that no tube decides.
@@ -177,6 +210,7 @@ impl SampleCase {
         let mut case = Self::case(tables, line, facts.test, held, left_out);
         if !must_hold {
             case.until = Handled::ALL.map(|handled| keeping.closes(handled).map_or(0, |at| snapshot.grid.ended_by(at)));
+            case.spun_until = [Handled::ALL[1], Handled::ALL[3]].map(|handled| keeping.spins_until(handled));
         }
         self.lines.push(case);
     }
@@ -184,16 +218,21 @@ impl SampleCase {
     fn case(tables: &Tables<'_>, line: LineIx, test: TestIx, held: Scaled, left_out: Scaled) -> LineCase {
         let snapshot = tables.facts.snapshot;
         let specimen = snapshot.backlog.samples[snapshot.backlog.lines[line].sample].specimen;
+        let volume = snapshot.catalogue.tests[test].volume.get();
+        let there = snapshot.backlog.samples[snapshot.backlog.lines[line].sample].volume.get();
+        let fits = |site: &SiteIx| site.row() >= 63 || volume.saturating_add(tables.facts.dead(*site, test)) <= there;
         LineCase {
             line,
             test,
             held,
             left_out,
             until: [0; 4],
+            spun_until: [0; 2],
             reported: false,
             lowest: NEVER,
             pair: tables.facts.pair(test, specimen),
-            volume: snapshot.catalogue.tests[test].volume.get(),
+            volume,
+            enough: snapshot.network.sites.indices().filter(fits).fold(0, |sites, site| sites | bit(site)),
         }
     }
 
@@ -203,6 +242,11 @@ impl SampleCase {
         let sites = facts.snapshot.network.sites.len();
         self.tested.clear();
         self.tested.resize(self.lines.len() * sites * slots, NEVER);
+        self.lowest.clear();
+        self.lowest.resize(self.lines.len() * sites, NEVER);
+        let placed = self.placed(tables);
+        let Some(sample) = self.sample else { return };
+        let origin = facts.snapshot.backlog.samples[sample].site;
         for (row, case) in self.lines.iter_mut().enumerate() {
             self.results.clear();
             push_results(tables, case.line, &mut self.results);
@@ -214,18 +258,25 @@ impl SampleCase {
                 let first = (row * sites + site.row()) * slots;
                 let report = tables.of_site(&tables.report, site);
                 let run = tables.run(site, case.test);
+                let tested = &mut self.tested[first..first + slots];
                 let mut out = NEVER;
-                for slot in (0..slots).rev() {
-                    out = out.min(report[slot] + self.results[slot]);
-                    let cost = NEVER.min(run[slot] + out);
-                    self.tested[first + slot] = cost;
-                    case.lowest = case.lowest.min(cost);
+                for (((tested, run), report), result) in tested.iter_mut().zip(run).zip(report).zip(&self.results).rev()
+                {
+                    out = out.min(report + result);
+                    *tested = NEVER.min(run + out);
+                }
+                let least = |slots: &[Scaled]| slots.iter().copied().min().unwrap_or(NEVER);
+                case.lowest = case.lowest.min(least(tested));
+                if case.enough & bit(site) != 0 {
+                    let until = case.until.into_iter().max().unwrap_or(0);
+                    let from = if placed { 0 } else { tables.first_reached(origin, site) };
+                    self.lowest[row * sites + site.row()] = tested.get(from..until).map_or(NEVER, least);
                 }
             }
         }
     }
 
-    fn tested(&self, tables: &Tables<'_>, row: usize, site: SiteIx) -> &[Scaled] {
+    pub(super) fn tested(&self, tables: &Tables<'_>, row: usize, site: SiteIx) -> &[Scaled] {
         let (sites, slots) = (tables.facts.snapshot.network.sites.len(), tables.facts.slots);
         let first = (row * sites + site.row()) * slots;
         &self.tested[first..first + slots]
@@ -234,225 +285,6 @@ impl SampleCase {
     /// Whether any line can be run from the sample.
     pub(super) fn has_open(&self) -> bool {
         self.lines.iter().any(LineCase::open)
-    }
-
-    /// The least cost of its lines when each may also be left out at its price in `otherwise`.
-    pub(super) fn least(&mut self, tables: &Tables<'_>, otherwise: &[Scaled]) -> Least {
-        let mut least = Least { cost: otherwise.iter().sum::<Scaled>().min(NEVER), ran: Ran::Nothing };
-        for handled in 0..Handled::ALL.len() {
-            // Freezing that keeps nothing longer only costs more.
-            let longer = |line: &LineCase| line.until[handled] > if handled >= 2 { line.until[handled - 2] } else { 0 };
-            if !self.lines.iter().any(longer) {
-                continue;
-            }
-            let handling = self.handling(tables, handled);
-            for site in tables.facts.snapshot.network.sites.indices() {
-                self.at_one_site(tables, otherwise, handled, site, handling, &mut least);
-            }
-            self.at_two_sites(tables, otherwise, handled, handling, &mut least);
-        }
-        least
-    }
-
-    fn placed(&self, tables: &Tables<'_>) -> bool {
-        self.sample.is_some_and(|sample| tables.before.placed[sample.row()])
-    }
-
-    /// The price of handling it so, wherever and whenever that is cheapest.
-    fn handling(&self, tables: &Tables<'_>, handled: usize) -> Scaled {
-        if self.placed(tables) {
-            return 0;
-        }
-        let spin = tables.spin.last().copied().unwrap_or(NEVER);
-        let Handled { spun, frozen } = Handled::ALL[handled];
-        let of = |done: bool, price: Scaled| if done { price } else { 0 };
-        of(spun, spin) + of(frozen, tables.freeze)
-    }
-
-    fn at_one_site(
-        &mut self,
-        tables: &Tables<'_>,
-        otherwise: &[Scaled],
-        handled: usize,
-        site: SiteIx,
-        handling: Scaled,
-        least: &mut Least,
-    ) {
-        let Some(until) = self.last_run(tables, handled, site) else { return };
-        let free = self.placed(tables);
-        let sample = self.sample.map_or(site, |sample| tables.facts.snapshot.backlog.samples[sample].site);
-        let reach = tables.reach(sample, site);
-        let book = tables.of_site(&tables.book, site);
-        let mut best = std::mem::take(&mut self.best);
-        best.clear();
-        best.extend_from_slice(otherwise);
-        for from in (0..until).rev() {
-            let way = if free { 0 } else { reach[from] + book[from] };
-            let mut total = handling + way;
-            for (row, best) in best.iter_mut().enumerate() {
-                if from < self.lines[row].until[handled] {
-                    *best = self.tested(tables, row, site)[from].min(*best);
-                }
-                total += *best;
-            }
-            if total < least.cost && self.scant {
-                total += self.short_of_volume(tables, &best, otherwise, Some(site));
-            }
-            if total < least.cost {
-                *least = Least { cost: total, ran: Ran::OneSite { handled, site, from } };
-            }
-            // Nothing reaches the site any earlier.
-            if !free && reach[from] >= NEVER {
-                break;
-            }
-        }
-        self.best = best;
-    }
-
-    /// What it costs at the least to leave out as many of the lines that are run as there is too
-    /// little volume for: the cheapest per volume first, the last one in part (the relaxed knapsack).
-    fn short_of_volume(
-        &mut self,
-        tables: &Tables<'_>,
-        best: &[Scaled],
-        otherwise: &[Scaled],
-        site: Option<SiteIx>,
-    ) -> Scaled {
-        let Some(sample) = self.sample else { return 0 };
-        let facts = tables.facts;
-        self.order.clear();
-        let (mut needed, mut dead) = (0, u32::MAX);
-        for (row, line) in self.lines.iter().enumerate().filter(|(row, _)| best[*row] < otherwise[*row]) {
-            needed += line.volume;
-            dead = dead.min(match site {
-                Some(site) => facts.dead(site, line.test),
-                // Each of two containers loses something.
-                None => facts.dead_anywhere(line.test).saturating_mul(2),
-            });
-            self.order.push((otherwise[row] - best[row], line.volume.max(1)));
-        }
-        let there = facts.snapshot.backlog.samples[sample].volume.get();
-        let mut short = if needed == 0 { 0 } else { needed.saturating_add(dead).saturating_sub(there) };
-        if short == 0 {
-            return 0;
-        }
-        // By loss per volume, compared across so that nothing is rounded.
-        let across = |a: &(Scaled, u32), b: &(Scaled, u32)| i128::from(a.0) * i128::from(b.1);
-        self.order.sort_unstable_by(|a, b| across(a, b).cmp(&across(b, a)));
-        let mut lost = 0;
-        for &(loss, volume) in &self.order {
-            let part = short.min(volume);
-            lost += if part == volume { loss } else { loss / Scaled::from(volume) * Scaled::from(part) };
-            short -= part;
-            if short == 0 {
-                break;
-            }
-        }
-        lost
-    }
-
-    /// Until which slot any line can be run at a site; none when none can.
-    fn last_run(&self, tables: &Tables<'_>, handled: usize, site: SiteIx) -> Option<usize> {
-        let here = self.lines.iter().filter(|line| line.until[handled] > 0 && tables.facts.runs(site, line.test));
-        here.map(|line| line.until[handled]).max()
-    }
-
-    /// Two containers: the first goes to a site, the second is split off there and sent on. Each has
-    /// at least one line and so at most one less than all of them; a line carries its share of the
-    /// booking in of its container.
-    fn at_two_sites(
-        &mut self,
-        tables: &Tables<'_>,
-        otherwise: &[Scaled],
-        handled: usize,
-        handling: Scaled,
-        least: &mut Least,
-    ) {
-        let snapshot = tables.facts.snapshot;
-        let Some(sample) = self.sample else { return };
-        let facts = &snapshot.backlog.samples[sample];
-        let lines = self.lines.iter().filter(|line| line.until[handled] > 0).count();
-        let separated = snapshot.backlog.state(sample).phase() == Phase::Separated || Handled::ALL[handled].spun;
-        let lowest = |(line, &otherwise): (&LineCase, &Scaled)| line.lowest.min(otherwise);
-        let at_best: Scaled = self.lines.iter().zip(otherwise).map(lowest).sum();
-        let hopeless = handling + tables.cheapest_aliquot() + at_best >= least.cost && !self.placed(tables);
-        if lines < 2 || !separated || hopeless || !snapshot.catalogue.specimens[facts.specimen].aliquots {
-            return;
-        }
-        self.share(tables, handled, lines);
-        for first in snapshot.network.sites.indices() {
-            for second in snapshot.network.sites.indices() {
-                self.at_pair(tables, otherwise, handled, handling, (facts.site, first, second), least);
-            }
-        }
-    }
-
-    /// Per line, site and slot: run at the site, booked in in that slot or later, with a share of that.
-    fn share(&mut self, tables: &Tables<'_>, handled: usize, lines: usize) {
-        let share = Scaled::try_from(lines - 1).unwrap_or(1);
-        let (slots, free) = (tables.facts.slots, self.placed(tables));
-        let sites = tables.facts.snapshot.network.sites.len();
-        let mut shared = std::mem::take(&mut self.shared);
-        shared.clear();
-        shared.resize(self.lines.len() * sites * slots, NEVER);
-        for (row, line) in self.lines.iter().enumerate() {
-            for site in tables.facts.snapshot.network.sites.indices() {
-                if !tables.facts.runs(site, line.test) {
-                    continue;
-                }
-                let (tested, book) = (self.tested(tables, row, site), tables.of_site(&tables.book, site));
-                let first = (row * sites + site.row()) * slots;
-                let (mut best, mut least) = (NEVER, NEVER);
-                for slot in (0..line.until[handled]).rev() {
-                    best = best.min(tested[slot]);
-                    let booked = if free || book[slot] == 0 { 0 } else { book[slot] / share };
-                    least = least.min(best + booked);
-                    shared[first + slot] = least;
-                }
-            }
-        }
-        self.shared = shared;
-    }
-
-    fn at_pair(
-        &mut self,
-        tables: &Tables<'_>,
-        otherwise: &[Scaled],
-        handled: usize,
-        handling: Scaled,
-        (from, first, second): (SiteIx, SiteIx, SiteIx),
-        least: &mut Least,
-    ) {
-        let (sites, slots, free) =
-            (tables.facts.snapshot.network.sites.len(), tables.facts.slots, self.placed(tables));
-        let reach = tables.reach(from, first);
-        let Some((aliquot, second_from)) = tables.aliquot(first, second) else { return };
-        let there = reach.last().copied().unwrap_or(NEVER);
-        let first_from = reach.partition_point(|&price| price >= NEVER);
-        if there >= NEVER && !free || first_from >= slots || second_from >= slots {
-            return;
-        }
-        let (mut total, mut first_from) = (handling + if free { 0 } else { there + aliquot }, first_from);
-        let mut second_from = second_from;
-        if free {
-            (first_from, second_from) = (0, 0);
-        }
-        let mut best = std::mem::take(&mut self.best);
-        best.clear();
-        for (row, &otherwise) in otherwise.iter().enumerate() {
-            let of = |site: SiteIx, from: usize| self.shared[(row * sites + site.row()) * slots + from];
-            let cost = of(first, first_from).min(of(second, second_from)).min(otherwise);
-            total += cost;
-            best.push(cost);
-        }
-        if self.scant && total < least.cost {
-            total += self.short_of_volume(tables, &best, otherwise, None);
-        }
-        self.best = best;
-        if total < least.cost {
-            let ran = Ran::TwoSites { handled, first: (first, first_from), second: (second, second_from) };
-            *least = Least { cost: total, ran };
-        }
     }
 
     /// The least cost of re-testing lines from one new tube of a day, each at most at its price in
@@ -514,8 +346,8 @@ impl SampleCase {
     }
 
     /// Until which slot a line can be run, handled so.
-    pub(super) fn until_of(&self, row: usize, handled: usize) -> usize {
-        self.lines[row].until[handled]
+    pub(super) fn until_of(&self, row: usize, way: Handling) -> usize {
+        way.until(&self.lines[row])
     }
 }
 

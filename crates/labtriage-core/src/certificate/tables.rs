@@ -134,7 +134,11 @@ fn booked_from(snapshot: &Snapshot, site: SiteIx, arrives: Instant) -> usize {
     let partner = snapshot.network.sites[site].partner.as_ref();
     let late = partner.is_some_and(|partner| zone.minute_of_day(arrives) > partner.cut_off);
     let from = grid.slot_at(arrives).map_or(grid.len(), Ix::row);
-    if late { (from..grid.len()).find(|&slot| grid.day(SlotIx::from_row(slot)) > day).unwrap_or(grid.len()) } else { from }
+    if late {
+        (from..grid.len()).find(|&slot| grid.day(SlotIx::from_row(slot)) > day).unwrap_or(grid.len())
+    } else {
+        from
+    }
 }
 
 fn events(snapshot: &Snapshot) -> Vec<Event> {
@@ -148,7 +152,12 @@ fn events(snapshot: &Snapshot) -> Vec<Event> {
         // A courier that takes no time arrives after it left, and may be changed from at once.
         if facts.arrives <= facts.leaves {
             for round in 0..snapshot.network.sites.len() {
-                events.push((facts.leaves, 2 + 2 * round, row, Event::Arrives { departure: row, to: courier.to, slot }));
+                events.push((
+                    facts.leaves,
+                    2 + 2 * round,
+                    row,
+                    Event::Arrives { departure: row, to: courier.to, slot },
+                ));
                 events.push((facts.leaves, 3 + 2 * round, row, Event::Leaves { departure: row, from: courier.from }));
             }
         }
@@ -183,7 +192,8 @@ fn visit_days(snapshot: &Snapshot, point: CollectionPointIx, pairs: &[(TestIx, S
     let zone = snapshot.network.zone;
     let facts = &snapshot.network.collection_points[point];
     let calendar = &snapshot.network.calendars[facts.calendar];
-    let days = (0..snapshot.grid.day_count()).map(|n| snapshot.grid.first_day().plus_days(i32::try_from(n).unwrap_or(0)));
+    let days =
+        (0..snapshot.grid.day_count()).map(|n| snapshot.grid.first_day().plus_days(i32::try_from(n).unwrap_or(0)));
     let on = |day: Day| {
         let arrivals = facts.delivers.iter().map(|delivery| {
             let arrives = zone.at(day, delivery.arrives);
@@ -193,7 +203,8 @@ fn visit_days(snapshot: &Snapshot, point: CollectionPointIx, pairs: &[(TestIx, S
         });
         let arrivals: Vec<Arrival> = arrivals.collect();
         let opens = zone.at(day, facts.opens);
-        let until = |tube: &Arrival| pairs.iter().map(|&pair| fresh_until(snapshot, pair, opens, tube.arrives)).collect();
+        let until =
+            |tube: &Arrival| pairs.iter().map(|&pair| fresh_until(snapshot, pair, opens, tube.arrives)).collect();
         VisitDay { day, until: arrivals.iter().map(until).collect(), arrivals }
     };
     days.filter(|&day| day >= snapshot.first_visit[point] && calendar.opens_on(day)).map(on).collect()
@@ -205,6 +216,18 @@ fn fresh_until(snapshot: &Snapshot, (test, specimen): (TestIx, SpecimenIx), open
     let clock = fresh_clock(limits, run_in, opens, arrives, snapshot.policy.safety_margin);
     let until = clock.closes().map_or(0, |closes| snapshot.grid.ended_by(closes));
     u16::try_from(until).unwrap_or(u16::MAX)
+}
+
+/// Bookings in are shared by at most so many lines; a smaller share is a smaller bound.
+const SHARES: usize = 12;
+
+/// The sites of two containers, each with the first slot in which it can be booked in there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pair {
+    pub(super) first: (SiteIx, usize),
+    pub(super) second: (SiteIx, usize),
+    /// The couriers and the aliquot.
+    pub(super) price: Scaled,
 }
 
 /// The prices of a stage, gathered.
@@ -220,14 +243,22 @@ pub struct Tables<'a> {
     pub(super) book: Vec<Scaled>,
     /// Per origin, destination and slot: the cheapest couriers that a tube can be booked in after.
     reach: Vec<Scaled>,
-    /// Per slot: the cheapest centrifuge anywhere until then.
-    pub(super) spin: Vec<Scaled>,
+    /// Per site and slot: centrifuged there.
+    centrifuge: Vec<Scaled>,
+    /// Per origin and slot: centrifuged somewhere else, once it can be there.
+    spun_away: Vec<Scaled>,
     /// The cheapest place to freeze.
     pub(super) freeze: Scaled,
     /// Per site: the cheapest aliquot.
     aliquot: Vec<Scaled>,
     /// As `reach`, by couriers that leave after the first slot: an aliquot is taken before.
     onward: Vec<Scaled>,
+    /// Per origin and destination: the first slot with couriers in `reach`.
+    reached_from: Vec<u16>,
+    /// By couriers that leave at any time, or after the first slot; per origin.
+    pairs: [Vec<Vec<Pair>>; 2],
+    /// Per number of lines that share it, site and slot: booking in.
+    shared: Vec<Vec<Scaled>>,
 }
 
 impl<'a> Tables<'a> {
@@ -243,15 +274,27 @@ impl<'a> Tables<'a> {
             report: Vec::new(),
             book: Vec::new(),
             reach: Vec::new(),
-            spin: Vec::new(),
+            centrifuge: Vec::new(),
+            spun_away: Vec::new(),
             freeze: NEVER,
             aliquot: Vec::new(),
             onward: Vec::new(),
+            reached_from: Vec::new(),
+            pairs: [Vec::new(), Vec::new()],
+            shared: Vec::new(),
         };
         this.gather_sites();
         this.gather_runs();
         this.reach = this.gather_reach(facts.snapshot.now);
+        let first = |slots: &[Scaled]| slots.partition_point(|&price| price >= NEVER);
+        let reached = this.reach.chunks(facts.slots).map(|slots| u16::try_from(first(slots)).unwrap_or(u16::MAX));
+        this.reached_from = reached.collect();
+        this.spun_away = this.gather_spun_away();
         this.onward = this.gather_reach(facts.snapshot.grid.end(facts.snapshot.first_slot()));
+        let sites = || facts.snapshot.network.sites.indices();
+        this.pairs = [false, true].map(|later| sites().map(|from| this.gather_pairs(from, later)).collect());
+        let share = |by: usize| this.book.iter().map(|book| book / Scaled::try_from(by).unwrap_or(1)).collect();
+        this.shared = (1..=SHARES).map(share).collect();
         this
     }
 
@@ -263,7 +306,6 @@ impl<'a> Tables<'a> {
     fn gather_sites(&mut self) {
         let snapshot = self.facts.snapshot;
         let (capacity, grid, policy) = (&snapshot.capacity, &snapshot.grid, &snapshot.policy);
-        let mut spin = vec![NEVER; self.facts.slots];
         for site in snapshot.network.sites.indices() {
             let mut aliquoting = NEVER;
             for slot in grid.slots() {
@@ -271,17 +313,14 @@ impl<'a> Tables<'a> {
                 self.book.push(NEVER.min(self.price(capacity.reception(site, slot), 1) + quota));
                 self.report.push(self.price(capacity.reporting(site, slot), 1));
                 aliquoting = aliquoting.min(self.price(capacity.aliquoting(site, slot), 1));
-                spin[slot.row()] = spin[slot.row()].min(self.price(capacity.centrifuge(site, slot), 1));
+                let spun = self.price(capacity.centrifuge(site, slot), 1) + scaled(policy.prices.spin);
+                self.centrifuge.push(NEVER.min(spun));
             }
             let place = self.price(capacity.freezer(site), 1);
             self.freeze = self.freeze.min(aliquoting + place);
             self.aliquot.push(NEVER.min(aliquoting + scaled(policy.prices.aliquot)));
         }
         self.freeze = NEVER.min(self.freeze + scaled(policy.prices.freeze));
-        for slot in 1..spin.len() {
-            spin[slot] = spin[slot].min(spin[slot - 1]);
-        }
-        self.spin = spin.into_iter().map(|price| NEVER.min(price + scaled(policy.prices.spin))).collect();
     }
 
     fn gather_runs(&mut self) {
@@ -368,27 +407,73 @@ impl<'a> Tables<'a> {
         reached
     }
 
-    /// The cheapest aliquot anywhere.
-    pub(super) fn cheapest_aliquot(&self) -> Scaled {
-        self.aliquot.iter().copied().min().unwrap_or(NEVER)
+    fn gather_spun_away(&self) -> Vec<Scaled> {
+        let sites = || self.facts.snapshot.network.sites.indices();
+        let mut away = vec![NEVER; sites().len() * self.facts.slots];
+        for from in sites() {
+            for there in sites().filter(|&there| there != from) {
+                for slot in self.first_reached(from, there)..self.facts.slots {
+                    let cell = &mut away[from.row() * self.facts.slots + slot];
+                    *cell = self.centrifuge[there.row() * self.facts.slots + slot].min(*cell);
+                }
+            }
+        }
+        away
     }
 
-    /// What taking an aliquot at a site and sending it on to another costs at the least, with the
-    /// first slot in which it can be booked in there; none when no courier goes.
-    pub(super) fn aliquot(&self, from: SiteIx, to: SiteIx) -> Option<(Scaled, usize)> {
-        let (sites, slots) = (self.facts.snapshot.network.sites.len(), self.facts.slots);
-        let first = (from.row() * sites + to.row()) * slots;
-        let onward = &self.onward[first..first + slots];
-        let sent = *onward.last().filter(|_| from != to)?;
-        let price = self.aliquot[from.row()] + sent;
-        (price < NEVER).then(|| (price, onward.partition_point(|&price| price >= NEVER)))
+    /// The cheapest slot of some in which a tube is centrifuged where it stands, with its price.
+    pub(super) fn spun_here(&self, from: SiteIx, within: std::ops::Range<usize>) -> (Scaled, usize) {
+        let first = from.row() * self.facts.slots;
+        within.map(|slot| (self.centrifuge[first + slot], slot)).min().unwrap_or((NEVER, 0))
     }
 
-    /// Per slot: the cheapest couriers from a site to another that a tube can be booked in after.
-    pub(super) fn reach(&self, from: SiteIx, to: SiteIx) -> &[Scaled] {
+    /// The least price of centrifuging a tube in some slots after a courier has brought it elsewhere,
+    /// and back if it is tested where it stands.
+    pub(super) fn spun_away(&self, from: SiteIx, to: SiteIx, within: std::ops::Range<usize>) -> Scaled {
+        let back = if from == to { 2 * scaled(self.facts.snapshot.policy.prices.courier_tube) } else { 0 };
+        let first = from.row() * self.facts.slots;
+        within.map(|slot| NEVER.min(self.spun_away[first + slot] + back)).min().unwrap_or(NEVER)
+    }
+
+    /// Every two sites that two containers of a tube from a site can go to.
+    fn gather_pairs(&self, from: SiteIx, later: bool) -> Vec<Pair> {
+        let sites = || self.facts.snapshot.network.sites.indices();
+        sites().flat_map(|first| sites().filter_map(move |second| self.pair(from, first, second, later))).collect()
+    }
+
+    fn pair(&self, from: SiteIx, first: SiteIx, second: SiteIx, later: bool) -> Option<Pair> {
+        let (sites, slots) = (self.facts.snapshot.network.sites.len(), self.facts.slots);
+        let row = (first.row() * sites + second.row()) * slots;
+        let (onward, reach) = (&self.onward[row..row + slots], self.reach(from, first, later));
+        let (sent, there) = (*onward.last().filter(|_| first != second)?, *reach.last()?);
+        let price = self.aliquot[first.row()].saturating_add(sent).saturating_add(there);
+        let from = |slots: &[Scaled]| slots.partition_point(|&price| price >= NEVER);
+        let reached = sent < NEVER && there < NEVER && price < NEVER;
+        reached.then(|| Pair { first: (first, from(reach)), second: (second, from(onward)), price })
+    }
+
+    /// Every two sites that two containers of a tube from a site can go to, at once or after the
+    /// first slot.
+    pub(super) fn pairs(&self, from: SiteIx, later: bool) -> &[Pair] {
+        &self.pairs[usize::from(later)][from.row()]
+    }
+
+    /// Per site and slot: booking in, shared by so many.
+    pub(super) fn shared(&self, by: usize) -> &[Scaled] {
+        &self.shared[by.clamp(1, SHARES) - 1]
+    }
+
+    /// Per slot: the cheapest couriers from a site to another that a tube can be booked in after;
+    /// those that leave at any time, or after the first slot.
+    pub(super) fn reach(&self, from: SiteIx, to: SiteIx, later: bool) -> &[Scaled] {
         let (sites, slots) = (self.facts.snapshot.network.sites.len(), self.facts.slots);
         let first = (from.row() * sites + to.row()) * slots;
-        &self.reach[first..first + slots]
+        if later { &self.onward[first..first + slots] } else { &self.reach[first..first + slots] }
+    }
+
+    /// The first slot in which a tube from a site can be booked in at another; beyond the last when in none.
+    pub(super) fn first_reached(&self, from: SiteIx, to: SiteIx) -> usize {
+        usize::from(self.reached_from[from.row() * self.facts.snapshot.network.sites.len() + to.row()])
     }
 
     /// Per slot: the cheapest analyser of a site for a test.

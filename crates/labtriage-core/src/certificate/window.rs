@@ -5,7 +5,6 @@
 //! into. Every rounding here lengthens the window: a bound may allow too much, never too little.
 
 use crate::catalogue::{Handling, Limit, Limits, Phase, State};
-use crate::grid::Grid;
 use crate::policy::UnknownRule;
 use crate::snapshot::Snapshot;
 use crate::table::{Ix, LineIx, SampleIx};
@@ -59,9 +58,8 @@ impl Reachable {
 
     /// Whether a sample could be handled like this at all.
     pub(super) fn allows(&self, snapshot: &Snapshot, sample: SampleIx, handled: Handled) -> bool {
-        let thawed_or_frozen = |states: States| {
-            states & (1 << State::PrimaryFrozen as u8 | 1 << State::SeparatedFrozen as u8) != 0
-        };
+        let thawed_or_frozen =
+            |states: States| states & (1 << State::PrimaryFrozen as u8 | 1 << State::SeparatedFrozen as u8) != 0;
         let states = self.of(snapshot, sample, handled.frozen);
         let separated = snapshot.backlog.state(sample).phase() == Phase::Separated;
         let spins = !separated && states & in_phase(Phase::Separated) != 0;
@@ -91,28 +89,59 @@ fn in_phase(phase: Phase) -> States {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct LifeLeft {
     phase: Phase,
-    /// Billionths of a life.
+    /// Billionths of a life that are left at `now`, as the clock counts them when the present stay
+    /// ends then.
     left: i64,
+    /// The limit of the present state, and until when the clock allows it to last; none when it began
+    /// at `now`.
+    stays: Option<(i64, Instant)>,
 }
 
-/// What is left at `now`, if anything; rounded up.
+/// What is left at `now`, if anything.
 fn life_left(limits: &Limits, stays: &[Stay], now: Instant) -> Option<LifeLeft> {
-    let (mut phase, mut spent) = (Phase::Primary, 0i64);
+    let mut life = LifeLeft { phase: Phase::Primary, left: LIFE, stays: None };
     for stay in stays {
-        if stay.state.phase() != phase {
-            (phase, spent) = (stay.state.phase(), 0);
+        if stay.state.phase() != life.phase {
+            life = LifeLeft { phase: stay.state.phase(), left: LIFE, stays: None };
         }
         let until = stay.until.min(now);
+        life.stays = None;
         if until <= stay.from {
             continue;
         }
         let Limit::Within(limit) = limits.of(stay.state) else { return None };
-        spent += i64::from(until.since(stay.from).get()) * LIFE / i64::from(limit.get().max(1));
-        if spent > LIFE {
+        let limit = i64::from(limit.get().max(1));
+        let closes = stay.from.plus(minutes(life.left.max(0) * limit / LIFE));
+        if until > closes {
             return None;
         }
+        // As the clock does: what is spent is rounded up.
+        life.left -= (i64::from(until.since(stay.from).get()) * LIFE + limit - 1) / limit;
+        life.stays = Some((limit, closes));
     }
-    Some(LifeLeft { phase, left: LIFE - spent })
+    Some(life)
+}
+
+fn minutes(minutes: i64) -> Minutes {
+    Minutes::new(i32::try_from(minutes).unwrap_or(i32::MAX))
+}
+
+impl LifeLeft {
+    /// The latest moment that the phase can last to, kept in whatever states at most this long.
+    ///
+    /// Whoever changes to the longest limit does best to do so now; every stay before it and every
+    /// rounding only shortens. Limits so near to each other that a rounding could outweigh the
+    /// difference get a minute more.
+    fn lasts(self, now: Instant, longest: i64) -> Instant {
+        let changed = now.plus(minutes(self.left.max(0) * longest / LIFE));
+        match self.stays {
+            None => changed,
+            Some((limit, closes)) => {
+                let near = longest > limit && (longest - limit) * LIFE < longest.saturating_mul(limit);
+                changed.max(closes).plus(Minutes::new(i32::from(near)))
+            }
+        }
+    }
 }
 
 /// The longest limit among some states of a phase, in minutes; none when no state of it keeps the test.
@@ -123,11 +152,6 @@ fn longest(limits: &Limits, states: States, phase: Phase) -> Option<i64> {
         Limit::Unknown | Limit::Forbidden => None,
     })
     .max()
-}
-
-fn lasts(left: i64, longest: i64) -> Minutes {
-    // A minute more than the quotient: the clock rounds each stay down, this must not.
-    Minutes::new(i32::try_from(left * longest / LIFE + 1).unwrap_or(i32::MAX))
 }
 
 /// How long one line keeps at most, however its sample is kept.
@@ -174,17 +198,32 @@ impl<'a> Keeping<'a> {
         }
         let closes = match (life.phase, self.run_in, handled.spun) {
             (Phase::Primary, Phase::Primary, false) | (Phase::Separated, Phase::Separated, false) => {
-                self.snapshot.now.plus(lasts(life.left, longest(self.limits, states, life.phase)?))
+                life.lasts(self.snapshot.now, longest(self.limits, states, life.phase)?)
             }
             (Phase::Primary, Phase::Separated, true) => {
-                let primary = longest(self.limits, states, Phase::Primary)?;
-                let spin_by = self.snapshot.now.plus(lasts(life.left, primary));
-                let begins = last_beginning(&self.snapshot.grid, spin_by)?;
-                begins.plus(lasts(LIFE, longest(self.limits, states, Phase::Separated)?))
+                let begins = self.spun_by(handled)?;
+                begins.plus(minutes(longest(self.limits, states, Phase::Separated)?))
             }
             _ => return None,
         };
         Some(closes.minus(self.snapshot.policy.safety_margin))
+    }
+
+    /// The end of the last slot in which it can still be spun, handled so.
+    fn spun_by(&self, handled: Handled) -> Option<Instant> {
+        let spins = self.spins_until(handled);
+        (spins > 0).then(|| self.snapshot.grid.end(crate::table::SlotIx::from_row(spins - 1)))
+    }
+
+    /// How many slots from the first there are in which it can be spun and still be run, handled so.
+    pub(super) fn spins_until(&self, handled: Handled) -> usize {
+        if self.forced {
+            return self.snapshot.grid.len();
+        }
+        let Some(life) = self.life.filter(|life| life.phase == Phase::Primary) else { return 0 };
+        let states = self.reachable.of(self.snapshot, self.sample, handled.frozen);
+        longest(self.limits, states, Phase::Primary)
+            .map_or(0, |limit| self.snapshot.grid.ended_by(life.lasts(self.snapshot.now, limit)))
     }
 
     /// Whether enough can be left after freezing to thaw it and run it within the margin: what is
@@ -208,7 +247,7 @@ impl<'a> Keeping<'a> {
         }
         debug_assert!(handled.frozen);
         let least = i64::from(thaw.plus(snapshot.policy.safety_margin).get());
-        // A minute more than the quotient, as in `lasts`.
+        // A minute more than the quotient: the clock rounds each stay down, this must not.
         left * i64::from(thawed.get()) / LIFE + 1 >= least
     }
 
@@ -224,15 +263,8 @@ impl<'a> Keeping<'a> {
         let Some(life) = self.life.filter(|life| life.phase == Phase::Primary) else { return false };
         let states = self.reachable.of(self.snapshot, self.sample, true);
         longest(self.limits, states, Phase::Primary).is_some_and(|limit| {
-            let closes = self.snapshot.now.plus(lasts(life.left, limit));
+            let closes = life.lasts(self.snapshot.now, limit);
             closes.minus(self.snapshot.policy.safety_margin) >= end
         })
     }
-}
-
-/// The latest beginning of the separated phase when the tube must be spun by then: within the last
-/// slot that ends by then.
-fn last_beginning(grid: &Grid, spin_by: Instant) -> Option<Instant> {
-    let ended = grid.ended_by(spin_by);
-    (ended > 0).then(|| grid.end(crate::table::SlotIx::from_row(ended - 1)))
 }

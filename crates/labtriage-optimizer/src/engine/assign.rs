@@ -2,6 +2,7 @@
 
 use super::Problem;
 use super::options::Options;
+use super::prices::Priced;
 use super::rng::Stride;
 use super::scratch::Pool;
 use super::state::State;
@@ -13,24 +14,57 @@ const BATCH: usize = 128;
 /// How far prices follow, as a share of their scale.
 const STEP: f64 = 0.0005;
 
-/// All items, those first that lose most per unit of scarce worth if they are displaced: what the
-/// next best option costs more at the prices, over what the cheapest one pays for what is scarce.
-/// Those who hardly mind come last, and after them the items that the relaxation splits: without
-/// them it fits. Two calls of the oracle per item.
-pub(super) fn by_gain<P: Problem>(pool: &Pool<'_, P>, prices: &[f64], split: &[usize]) -> Vec<usize> {
+/// A price above this share of its scale makes a resource scarce.
+const SCARCE: f64 = 0.02;
+
+/// All items, those first that lose most per unit of scarce worth: what the best option without any
+/// scarce resource costs more, over what the cheapest one pays for what is scarce. Items that the
+/// relaxation splits come last: without them it fits. Two calls of the oracle per item, three where
+/// there is no option without scarce resources.
+pub(super) fn by_gain<P: Problem>(pool: &Pool<'_, P>, priced: &Priced) -> Vec<usize> {
     let problem = pool.problem;
     let items: Vec<usize> = (0..problem.items()).collect();
+    let scarce = priced.prices.iter().zip(&priced.scale).map(|(price, scale)| *price > SCARCE * *scale);
+    let closed: Vec<u64> =
+        problem.limits().iter().zip(scarce).map(|(limit, scarce)| if scarce { 0 } else { *limit }).collect();
     let all_open = || Options::new(problem.limits());
-    let gains =
-        pool.each_with(&items, all_open, |item, options, scratch| gain(problem, item, prices, options, scratch));
-    let key = |(gain, item): (f64, usize)| (split.binary_search(&item).is_ok(), gain, item);
+    let gains = pool.each_with(&items, all_open, |item, options, scratch| {
+        gain(problem, item, &priced.prices, (&closed, options), scratch)
+    });
+    let key = |(gain, item): (f64, usize)| (priced.split.binary_search(&item).is_ok(), gain, item);
     let mut order: Vec<(bool, f64, usize)> = gains.into_iter().zip(items).map(key).collect();
     order.sort_by(|one, other| one.0.cmp(&other.0).then(other.1.total_cmp(&one.1)).then(one.2.cmp(&other.2)));
     order.into_iter().map(|(_, _, item)| item).collect()
 }
 
-/// Without anything scarce an item hinders nobody and can wait; without another option it goes first.
-fn gain<P: Problem>(problem: &P, item: usize, prices: &[f64], options: &mut Options, scratch: &mut P::Scratch) -> f64 {
+/// Without anything scarce an item hinders nobody and can wait.
+fn gain<P: Problem>(
+    problem: &P,
+    item: usize,
+    prices: &[f64],
+    (closed, options): (&[u64], &mut Options),
+    scratch: &mut P::Scratch,
+) -> f64 {
+    let Some(choice) = problem.cheapest(item, prices, None, scratch) else { return f64::NEG_INFINITY };
+    let mut paid = 0.0;
+    problem.uses(item, &choice, &mut |resource, amount| paid += prices[resource] * amount as f64);
+    if paid <= 0.0 {
+        return f64::NEG_INFINITY;
+    }
+    match problem.cheapest(item, prices, Some(closed), scratch) {
+        Some(other) => (problem.cost(item, &other) - problem.cost(item, &choice)) as f64 / paid,
+        None => displaced(problem, item, prices, options, scratch),
+    }
+}
+
+/// What an item that always needs something scarce loses if it gets none of what it would take.
+fn displaced<P: Problem>(
+    problem: &P,
+    item: usize,
+    prices: &[f64],
+    options: &mut Options,
+    scratch: &mut P::Scratch,
+) -> f64 {
     let two = options.of(problem, item, prices, 2, scratch);
     let paid = |choice: &P::Choice| {
         let mut paid = 0.0;
@@ -39,7 +73,6 @@ fn gain<P: Problem>(problem: &P, item: usize, prices: &[f64], options: &mut Opti
     };
     let priced = |choice: &P::Choice| problem.cost(item, choice) as f64 + paid(choice);
     match two.as_slice() {
-        [first, ..] if paid(first) <= 0.0 => f64::NEG_INFINITY,
         [first, second, ..] => (priced(second) - priced(first)) / paid(first),
         _ => f64::INFINITY,
     }

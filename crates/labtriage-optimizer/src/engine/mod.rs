@@ -30,6 +30,8 @@ pub use solve::{Phase, Progress, Solution, Why, solve, solve_with};
 pub struct Settings {
     /// Stop when (cost − bound) ÷ cost is at most this.
     pub gap: f64,
+    /// Linear programs of the relaxation that start prices come from.
+    pub relaxations: usize,
     /// Passes of dual ascent over all items; none: by the number of items.
     pub passes: Option<usize>,
     /// Passes that take each item out and put it back.
@@ -52,6 +54,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             gap: 0.001,
+            relaxations: 60,
             passes: None,
             reinsertions: 4,
             chain_calls: 4_000_000,
@@ -65,9 +68,9 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Enough passes for some tens of thousands of batches, within reason.
+    /// Passes over so many items: fewer over many, as each is longer.
     fn passes(&self, items: usize) -> usize {
-        self.passes.unwrap_or_else(|| (3_000_000 / items.max(1)).clamp(6, 150))
+        self.passes.unwrap_or_else(|| (150_000 / items.max(1)).clamp(1, 60))
     }
 }
 

@@ -100,6 +100,9 @@ pub fn solve_with<P: Problem>(
     by_chains(&ground, &mut state);
     tell(Phase::Chains, &state);
     by_neighbourhoods(&ground, &mut state, &|state| tell(Phase::Neighbourhoods, state));
+    // What the moves have freed may suit somebody.
+    let all: Vec<usize> = (0..problem.items()).collect();
+    assign::reinsert(&pool, &mut state, &all, settings.reinsertions.min(1), stop);
     let stopped = why(&state, priced.bound, settings, stop);
     let (open, cost) = state.rank();
     Solution { choices: state.into_choices(), open, cost, bound: priced.bound, prices: priced.prices, stopped }
@@ -118,7 +121,7 @@ fn first<'p, P: Problem>(
     if stop() {
         return floor.unwrap_or(by_gain);
     }
-    let order = assign::by_gain(pool, &priced.prices, &priced.split);
+    let order = assign::by_gain(pool, priced);
     assign::fill(pool, &mut by_gain, &order, &priced.prices, stop);
     assign::reinsert(pool, &mut by_gain, &order, settings.reinsertions, stop);
     let mut following = State::new(pool.problem);

@@ -136,10 +136,8 @@ impl<'b> Bench<'b> {
         let otherwise: Vec<Scaled> = case.lines.iter().map(|line| line.left_out).collect();
         let wanted: Vec<_> = left.iter().map(|&row| case.lines[row].line).collect();
         let (_, anew) = case.anew(self.market, day, &otherwise, |line| wanted.contains(&line.line));
-        self.recollection = anew.map(|anew| Recollection {
-            site: day.arrivals[anew.arrival].site,
-            booked_in: SlotIx::from_row(anew.from),
-        });
+        self.recollection = anew
+            .map(|anew| Recollection { site: day.arrivals[anew.arrival].site, booked_in: SlotIx::from_row(anew.from) });
     }
 
     /// Re-tests a line from the new tube, if that costs less than leaving it out.
@@ -298,7 +296,9 @@ impl<'b> Bench<'b> {
             let booked = (candidate.from..slots).map(|slot| (market.booking(candidate.way.site, slot), slot));
             let Some((booking, slot)) = booked.min().filter(|(booking, _)| *booking < NEVER) else { continue };
             let until = runs_until(market, line.line, &candidate.way.stays);
-            let Some((cost, run)) = self.best_run(case, row, candidate.way.site, slot..until, Some(1)) else { continue };
+            let Some((cost, run)) = self.best_run(case, row, candidate.way.site, slot..until, Some(1)) else {
+                continue;
+            };
             let cost = cost + booking + candidate.price - paid;
             if best.as_ref().is_none_or(|(least, ..)| cost < *least) {
                 let mut way = candidate.way;

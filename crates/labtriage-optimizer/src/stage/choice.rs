@@ -60,7 +60,7 @@ impl SampleChoice {
         steps + self.lines.iter().map(|&(line, disposition)| line_cost(snapshot, line, disposition)).sum::<i64>()
     }
 
-    fn uses(&self, snapshot: &Snapshot, add: &mut dyn FnMut(CellIx, u64)) {
+    pub(crate) fn uses(&self, snapshot: &Snapshot, add: &mut dyn FnMut(CellIx, u64)) {
         steps_use(snapshot, self.sample, &self.steps, add);
         if let Some(new) = self.recollection {
             book_in_uses(snapshot, new.site, new.booked_in, add);
@@ -78,18 +78,20 @@ impl SampleChoice {
 /// What a line costs, the burden of its patient aside.
 pub(crate) fn line_cost(snapshot: &Snapshot, line: LineIx, disposition: Disposition) -> i64 {
     let moved = moved_cost(snapshot, line, disposition).thousandths();
-    moved + match disposition {
-        Disposition::Run(run) | Disposition::Recall(Some(run)) => {
-            let (waiting, lateness) = result_cost(snapshot, line, snapshot.grid.end(run.reported));
-            (waiting + lateness).thousandths()
+    moved
+        + match disposition {
+            Disposition::Run(run) | Disposition::Recall(Some(run)) => {
+                let (waiting, lateness) = result_cost(snapshot, line, snapshot.grid.end(run.reported));
+                (waiting + lateness).thousandths()
+            }
+            Disposition::Recall(None) => unserved_cost(snapshot, line).thousandths(),
+            Disposition::Hold(hold) => {
+                let loss =
+                    if hold == Hold::Irreplaceable { snapshot.policy.irreplaceable_loss.thousandths() } else { 0 };
+                unserved_cost(snapshot, line).thousandths() + loss
+            }
+            Disposition::Cancel(_) => 0,
         }
-        Disposition::Recall(None) => unserved_cost(snapshot, line).thousandths(),
-        Disposition::Hold(hold) => {
-            let loss = if hold == Hold::Irreplaceable { snapshot.policy.irreplaceable_loss.thousandths() } else { 0 };
-            unserved_cost(snapshot, line).thousandths() + loss
-        }
-        Disposition::Cancel(_) => 0,
-    }
 }
 
 /// What the steps of a sample use, from where it stands.

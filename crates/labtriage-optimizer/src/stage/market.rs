@@ -88,6 +88,11 @@ impl Taken {
         }
     }
 
+    /// Whether there is enough for all of it.
+    pub(super) fn fits(&self, market: &Market<'_>) -> bool {
+        self.0.iter().all(|&(cell, amount)| market.left[cell] >= amount)
+    }
+
     fn of(&self, cell: usize) -> u64 {
         self.0.iter().find(|(taken, _)| *taken == cell).map_or(0, |(_, sum)| *sum)
     }

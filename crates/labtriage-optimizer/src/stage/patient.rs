@@ -27,6 +27,7 @@ pub(crate) struct Chooser {
     results: Vec<Scaled>,
     /// Not at this point.
     elsewhere: Option<CollectionPointIx>,
+    left: Vec<u64>,
 }
 
 /// A visit with what everything costs then; exact once nothing is left out of it.
@@ -58,6 +59,24 @@ pub(super) struct Going {
 impl Chooser {
     /// The cheapest choice of a patient; none only when nothing is for the stage to decide.
     pub(super) fn choose(&mut self, stage: &Stage<'_>, market: &Market<'_>, patient: PatientIx) -> Option<Choice> {
+        self.open(stage, market, patient);
+        if self.opened == 0 {
+            return None;
+        }
+        self.elsewhere = None;
+        let doing = self.best(stage, market, patient);
+        let choice = self.assemble_or_again(stage, market, patient, doing);
+        if let (Doing::Visit(on), None) = (doing, &choice) {
+            // Nobody is recalled for a request whose patients are bled there: somewhere else, then.
+            self.elsewhere = Some(on.point);
+            let doing = self.best(stage, market, patient);
+            let other = self.assemble_or_again(stage, market, patient, doing);
+            return other.or_else(|| self.assemble_or_again(stage, market, patient, Doing::WithoutDate));
+        }
+        choice.or_else(|| self.assemble_or_again(stage, market, patient, Doing::WithoutDate))
+    }
+
+    fn open(&mut self, stage: &Stage<'_>, market: &Market<'_>, patient: PatientIx) {
         self.opened = 0;
         for &sample in stage.samples_of(patient) {
             if self.cases.len() == self.opened {
@@ -65,20 +84,52 @@ impl Chooser {
             }
             self.opened += usize::from(self.cases[self.opened].open(stage, market, sample));
         }
-        if self.opened == 0 {
-            return None;
+    }
+
+    /// Puts a choice together; when its samples are in each other's way, one sample after the other,
+    /// each on what those before it have left.
+    fn assemble_or_again(
+        &mut self,
+        stage: &Stage<'_>,
+        market: &Market<'_>,
+        patient: PatientIx,
+        doing: Doing,
+    ) -> Option<Choice> {
+        let choice = self.assemble(stage, market, patient, doing)?;
+        if self.taken.fits(market) {
+            return Some(choice);
         }
-        self.elsewhere = None;
-        let doing = self.best(stage, market, patient);
-        let choice = self.assemble(stage, market, patient, doing);
-        if let (Doing::Visit(on), None) = (doing, &choice) {
-            // Nobody is recalled for a request whose patients are bled there: somewhere else, then.
-            self.elsewhere = Some(on.point);
-            let doing = self.best(stage, market, patient);
-            let other = self.assemble(stage, market, patient, doing);
-            return other.or_else(|| self.assemble(stage, market, patient, Doing::WithoutDate));
+        let mut left = std::mem::take(&mut self.left);
+        left.clear();
+        left.extend_from_slice(market.left);
+        let choice = self.assemble_apart(stage, market, patient, doing, &mut left);
+        self.left = left;
+        choice
+    }
+
+    fn assemble_apart(
+        &mut self,
+        stage: &Stage<'_>,
+        market: &Market<'_>,
+        patient: PatientIx,
+        doing: Doing,
+        left: &mut [u64],
+    ) -> Option<Choice> {
+        let recalled = !matches!(doing, Doing::NotRecalled) || stage.before.recalled[patient.row()];
+        let mut samples = Vec::with_capacity(self.opened);
+        for number in 0..self.opened {
+            self.taken.clear();
+            let beside = Market { left, ..*market };
+            let sample = self.cases[number].sample?;
+            self.cases[number].open(stage, &beside, sample);
+            let going = self.going(stage, &beside, number, doing, recalled);
+            let choice = self.assemble_sample(stage, &beside, number, doing, going, recalled)?;
+            choice.uses(market.snapshot, &mut |cell, amount| {
+                left[cell.row()] = left[cell.row()].saturating_sub(amount);
+            });
+            samples.push(choice);
         }
-        choice.or_else(|| self.assemble(stage, market, patient, Doing::WithoutDate))
+        complete(stage, market, patient, doing, samples)
     }
 
     fn best(&mut self, stage: &Stage<'_>, market: &Market<'_>, patient: PatientIx) -> Doing {
@@ -161,7 +212,10 @@ impl Chooser {
             let Some(sample) = case.sample.filter(|_| case.recallable) else { continue };
             let requester = snapshot.backlog.requests[snapshot.backlog.samples[sample].request].requester;
             let point = snapshot.network.requesters[requester].collection_point;
-            if !points.contains(&point) && self.elsewhere != Some(point) && given.is_none_or(|given| given.point == point) {
+            if !points.contains(&point)
+                && self.elsewhere != Some(point)
+                && given.is_none_or(|given| given.point == point)
+            {
                 points.push(point);
             }
         }
@@ -211,18 +265,7 @@ impl Chooser {
             let going = self.going(stage, market, number, doing, recalled);
             samples.push(self.assemble_sample(stage, market, number, doing, going, recalled)?);
         }
-        let mut choice = Choice { visit: None, samples: samples.into_boxed_slice() };
-        let retests = choice.samples.iter().any(|sample| sample.recollection.is_some());
-        if let Doing::Visit(on) = doing
-            && retests
-            && !on.given
-        {
-            if !bled_at(market, &choice, on.point) {
-                return None;
-            }
-            choice.visit = Some(Visit { patient, point: on.point, day: on.facts(stage).day });
-        }
-        Some(choice)
+        complete(stage, market, patient, doing, samples)
     }
 
     fn going(&mut self, stage: &Stage<'_>, market: &Market<'_>, number: usize, doing: Doing, recalled: bool) -> Going {
@@ -323,6 +366,28 @@ fn leave_out(
     recalled.then_some(Disposition::Recall(None))
 }
 
+/// The choice of these samples, with its visit; none when nobody is recalled where that would be.
+fn complete(
+    stage: &Stage<'_>,
+    market: &Market<'_>,
+    patient: PatientIx,
+    doing: Doing,
+    samples: Vec<SampleChoice>,
+) -> Option<Choice> {
+    let mut choice = Choice { visit: None, samples: samples.into_boxed_slice() };
+    let retests = choice.samples.iter().any(|sample| sample.recollection.is_some());
+    if let Doing::Visit(on) = doing
+        && retests
+        && !on.given
+    {
+        if !bled_at(market, &choice, on.point) {
+            return None;
+        }
+        choice.visit = Some(Visit { patient, point: on.point, day: on.facts(stage).day });
+    }
+    Some(choice)
+}
+
 /// Whether a recalled line is of a requester whose patients are bled at a point.
 fn bled_at(market: &Market<'_>, choice: &Choice, point: CollectionPointIx) -> bool {
     let snapshot = market.snapshot;
@@ -380,7 +445,8 @@ fn open_or_anew(
     let mut each = vec![NEVER; case.lines.len()];
     case.each_anew(market, day, &mut each);
     otherwise.clear();
-    otherwise.extend(case.lines.iter().zip(each).map(|(line, anew)| if line.open { anew.min(line.left_out) } else { 0 }));
+    otherwise
+        .extend(case.lines.iter().zip(each).map(|(line, anew)| if line.open { anew.min(line.left_out) } else { 0 }));
     let least = case.least(market, otherwise);
     (least.cost, least.picked)
 }

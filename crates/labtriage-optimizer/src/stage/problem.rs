@@ -6,7 +6,9 @@ use labtriage_core::certificate::{Prices, SHIFT, Scaled, patient};
 use labtriage_core::duplicates::Repeat;
 use labtriage_core::plan::Step;
 use labtriage_core::snapshot::Snapshot;
-use labtriage_core::table::{CellIx, CollectionPointIx, Ix, LineIx, PatientIx, SampleIx, SiteIx, SlotIx, SpecimenIx, Table, TestIx};
+use labtriage_core::table::{
+    CellIx, CollectionPointIx, Ix, LineIx, PatientIx, SampleIx, SiteIx, SlotIx, SpecimenIx, Table, TestIx,
+};
 use labtriage_core::time::{Day, Instant};
 use labtriage_core::viability::fresh_clock;
 
@@ -124,10 +126,10 @@ impl<'a> Stage<'a> {
     pub(crate) fn new(planner: &'a Planner<'a>, ground: &'a Ground<'a>, before: &'a Before) -> Self {
         let snapshot = planner.snapshot;
         let limits = snapshot.capacity.limits().indices().map(|cell| planner.remaining.left(cell)).collect();
-        let mut this =
-            Self { planner, ground, before, patients: Vec::new(), fixed: Vec::new(), limits };
+        let mut this = Self { planner, ground, before, patients: Vec::new(), fixed: Vec::new(), limits };
         for patient in snapshot.backlog.patients.indices() {
-            let lines = || ground.samples.of(patient).iter().flat_map(|&sample| snapshot.backlog.samples[sample].lines());
+            let lines =
+                || ground.samples.of(patient).iter().flat_map(|&sample| snapshot.backlog.samples[sample].lines());
             if lines().any(|line| this.decides(line)) {
                 let decided = lines().filter(|&line| of_line(snapshot, line) == before.stage && !this.decides(line));
                 let fixed = decided.map(|line| line_cost(snapshot, line, planner.lines[line])).sum();
@@ -180,7 +182,6 @@ impl<'a> Stage<'a> {
     pub(super) fn market<'m>(&'m self, prices: &'m [Scaled], left: &'m [u64]) -> Market<'m> {
         Market { snapshot: self.planner.snapshot, menu: &self.ground.menu, prices, left }
     }
-
 }
 
 /// Working memory of one thread, with what it last worked out from prices.
@@ -233,13 +234,7 @@ impl<'a> Problem for Stage<'a> {
         &self.limits
     }
 
-    fn cheapest(
-        &self,
-        item: usize,
-        prices: &[f64],
-        left: Option<&[u64]>,
-        scratch: &mut Scratch<'a>,
-    ) -> Option<Choice> {
+    fn cheapest(&self, item: usize, prices: &[f64], left: Option<&[u64]>, scratch: &mut Scratch<'a>) -> Option<Choice> {
         scratch.see(prices);
         let Scratch { chooser, whole, .. } = scratch;
         let market = self.market(whole.all().as_slice(), left.unwrap_or(&self.limits));
@@ -257,13 +252,7 @@ impl<'a> Problem for Stage<'a> {
     }
 
     /// By the certificate's own arithmetic, so that prices are learned for the bound that they prove.
-    fn minimum(
-        &self,
-        item: usize,
-        prices: &[f64],
-        scratch: &mut Scratch<'a>,
-        add: &mut dyn FnMut(usize, u64),
-    ) -> f64 {
+    fn minimum(&self, item: usize, prices: &[f64], scratch: &mut Scratch<'a>, add: &mut dyn FnMut(usize, u64)) -> f64 {
         scratch.see(prices);
         let (tables, memory) = scratch.tables(self);
         let mut add = |cell: CellIx, amount| add(cell.row(), amount);

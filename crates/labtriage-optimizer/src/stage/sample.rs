@@ -10,7 +10,7 @@ use labtriage_core::duplicates::Repeat;
 use labtriage_core::table::{AnalyserIx, Ix, LineIx, SampleIx, SiteIx, SlotIx, SpecimenIx, TestIx};
 
 use super::market::{Market, NEVER, scaled};
-use super::problem::{Standing, Stage, VisitDay};
+use super::problem::{Stage, Standing, VisitDay};
 use super::ways::{Candidate, arrived, candidates, frozen, preparations, runs_until};
 use crate::way::Way;
 
@@ -114,7 +114,8 @@ impl SampleCase {
     fn scant(&self, stage: &Stage<'_>, market: &Market<'_>, sample: SampleIx) -> Option<u32> {
         let network = &market.snapshot.network;
         let loses = |(analyser, _): &(AnalyserIx, _)| network.analysers[*analyser].dead_volume.get();
-        let at_sites = |line: &LineCase| network.sites.indices().flat_map(|site| market.menu.of(site, line.test)).map(loses).max();
+        let at_sites =
+            |line: &LineCase| network.sites.indices().flat_map(|site| market.menu.of(site, line.test)).map(loses).max();
         let dead = self.lines.iter().filter_map(at_sites).max().unwrap_or(0);
         let there = market.snapshot.backlog.samples[sample].volume.get();
         let there = there.saturating_sub(dead).saturating_sub(stage.planner.tubes[sample].used.get());
@@ -289,11 +290,17 @@ impl SampleCase {
     fn push_offer(&mut self, market: &Market<'_>, candidate: Candidate, booked: bool) {
         // The same storage has the same windows, wherever it leads.
         let known = self.offers.last().filter(|offer| {
-            !booked && offer.candidate.preparation == candidate.preparation && offer.candidate.way.stays == candidate.way.stays
+            !booked
+                && offer.candidate.preparation == candidate.preparation
+                && offer.candidate.way.stays == candidate.way.stays
         });
         let until = match known {
             Some(offer) => offer.until.clone(),
-            None => self.lines.iter().map(|line| if line.reported { 0 } else { runs_until(market, line.line, &candidate.way.stays) }).collect(),
+            None => self
+                .lines
+                .iter()
+                .map(|line| if line.reported { 0 } else { runs_until(market, line.line, &candidate.way.stays) })
+                .collect(),
         };
         self.admit(Offer { candidate, until, thawed: None, booked });
     }
@@ -329,8 +336,11 @@ impl SampleCase {
             if way.thaw_in(market.snapshot, SlotIx::from_row(slot)).is_none() {
                 continue;
             }
-            let until: Vec<usize> =
-                self.lines.iter().map(|line| if line.reported { 0 } else { runs_until(market, line.line, &way.stays) }).collect();
+            let until: Vec<usize> = self
+                .lines
+                .iter()
+                .map(|line| if line.reported { 0 } else { runs_until(market, line.line, &way.stays) })
+                .collect();
             if until.iter().all(|&until| until <= slot) {
                 break;
             }
@@ -350,14 +360,7 @@ impl SampleCase {
         least
     }
 
-    fn of_offer(
-        &mut self,
-        market: &Market<'_>,
-        otherwise: &[Scaled],
-        number: usize,
-        offer: &Offer,
-        least: &mut Least,
-    ) {
+    fn of_offer(&mut self, market: &Market<'_>, otherwise: &[Scaled], number: usize, offer: &Offer, least: &mut Least) {
         let site = offer.candidate.way.site;
         let last = offer.until.iter().copied().max().unwrap_or(0);
         let mut best = std::mem::take(&mut self.best);

@@ -31,31 +31,29 @@ pub(super) struct Candidate {
 #[derive(Clone, Debug)]
 pub(super) struct Preparation {
     pub(super) way: Way,
-    /// Still to be spun on arrival, for want of a centrifuge here.
+    /// Still to be spun, on arrival.
     pub(super) spin_there: bool,
 }
 
-/// The slot with room that costs least, the earliest of those; free ones end the search.
-fn cheapest_slot(from: usize, slots: usize, price: impl Fn(usize) -> Scaled) -> Option<SlotIx> {
-    let mut best: Option<(Scaled, usize)> = None;
-    for slot in from..slots {
-        let price = price(slot);
-        if price < NEVER && best.is_none_or(|(least, _)| price < least) {
-            best = Some((price, slot));
-            // Later is never better than free, and nothing is kept unspun for long.
-            if price == 0 || slot > from + 8 {
-                break;
-            }
-        }
+/// The first slot with room, or, of those that are near to it, the one that costs least.
+fn slot_with_room(from: usize, slots: usize, thrifty: bool, price: impl Fn(usize) -> Scaled) -> Option<SlotIx> {
+    let first = (from..slots).find(|&slot| price(slot) < NEVER)?;
+    if !thrifty {
+        return Some(SlotIx::from_row(first));
     }
-    best.map(|(_, slot)| SlotIx::from_row(slot))
+    let near = first..slots.min(first + SLOTS_NEAR);
+    near.min_by_key(|&slot| (price(slot), slot)).map(SlotIx::from_row)
 }
 
-fn spun(market: &Market<'_>, mut way: Way) -> Option<Way> {
+/// How many slots count as near: nothing is kept unspun for long.
+const SLOTS_NEAR: usize = 8;
+
+/// Centrifuged where it is, as soon as there is room or as cheaply as there is near to that.
+fn spun(market: &Market<'_>, mut way: Way, thrifty: bool) -> Option<Way> {
     let (snapshot, site) = (market.snapshot, way.site);
     let slots = snapshot.grid.len();
     let price = |slot| market.price(snapshot.capacity.centrifuge(site, SlotIx::from_row(slot)), 1);
-    way.spin_where(snapshot, |from| cheapest_slot(from.row(), slots, price))?;
+    way.spin_where(snapshot, |from| slot_with_room(from.row(), slots, thrifty, price))?;
     Some(way)
 }
 
@@ -74,7 +72,7 @@ pub(super) fn frozen(market: &Market<'_>, way: &Way) -> Option<Way> {
     if market.price(snapshot.capacity.freezer(site), 1) >= NEVER || way.state() == State::SeparatedFrozen {
         return None;
     }
-    way.freeze_where(snapshot, |from| cheapest_slot(from.row(), slots, price))?;
+    way.freeze_where(snapshot, |from| slot_with_room(from.row(), slots, true, price))?;
     Some(way)
 }
 
@@ -91,10 +89,13 @@ pub(super) fn preparations(market: &Market<'_>, sample: SampleIx, unspun: bool, 
         add(&start, false);
     }
     if spins && !start.separated() {
-        match spun(market, start.clone()) {
-            Some(way) => add(&way, false),
-            None => add(&start, true),
+        let first = spun(market, start.clone(), false);
+        let thrifty =
+            spun(market, start.clone(), true).filter(|way| Some(way.slot) != first.as_ref().map(|way| way.slot));
+        for way in [first, thrifty].into_iter().flatten() {
+            add(&way, false);
         }
+        add(&start, true);
     }
     found
 }
@@ -116,7 +117,7 @@ pub(super) fn candidates(
         for itinerary in couriers(market, &prepared.way, routes.between(site, to)).into_iter().flatten() {
             let mut way = prepared.way.clone();
             way.ride(market.snapshot, &itinerary);
-            let way = if prepared.spin_there { spun(market, way) } else { Some(way) };
+            let way = if prepared.spin_there { spun(market, way, false) } else { Some(way) };
             found.extend(way.and_then(|way| arrived(market, way, preparation)));
         }
     }

@@ -2,10 +2,10 @@
 //!
 //! Mini-batch stochastic dual ascent. The dual function Σ minimum − Σ price × limit is concave, and
 //! use − limit is one of its subgradients; a batch of items with its share of the limits estimates
-//! it. After each batch every price moves in proportion to (use ÷ share of the limit) − 1. The prices
-//! of a pass are averaged (Polyak and Juditsky, 1992), and the best average is kept. The relative
-//! excess is never clamped: demand jumps between nearly tied resources, and a clamp would turn that
-//! into a bias.
+//! it. After each batch every price moves towards the running mean of (use ÷ share of the limit) − 1, in
+//! units of that figure's own spread (Kingma and Ba, 2015): rarely used resources are noisy. The step is
+//! a share of the price itself, or of its scale where that is more. The prices of a pass are averaged
+//! (Polyak and Juditsky, 1992), and the best average is kept.
 
 use super::super::rng::{Random, Stride};
 use super::super::scratch::{Pool, worth};
@@ -16,8 +16,12 @@ use super::master::Start;
 const BATCH: usize = 128;
 /// Items up to which the bound is evaluated over all of them after each pass.
 const EVALUATED_MAX: usize = 50_000;
-/// The step of the first batch and of the last, as shares of the scale.
-const STEP: (f64, f64) = (0.05, 0.0002);
+/// The step of the first batch and of the last, as shares of the price.
+const STEP: (f64, f64) = (0.05, 0.003);
+/// How much of the running means of the excess and of its square stays from batch to batch.
+const MEMORY: (f64, f64) = (0.8, 0.98);
+/// How often the bound is evaluated on the way, at the most.
+const EVALUATIONS: usize = 8;
 
 /// Climbs from start prices; the best prices and the bound they prove over all items.
 /// O(passes × (items + items ÷ 128 × resources)).
@@ -33,9 +37,12 @@ pub(super) fn climb<P: Problem>(
     let mut best = judge.better(vec![0.0; start.prices.len()], &start.prices);
     let passes = settings.passes(items);
     let mut climber = Climber::new(pool, start, passes * items.div_ceil(BATCH));
-    for _ in 0..passes {
+    for pass in 0..passes {
         let Some(average) = climber.pass(Stride::new(items, random), stop) else { break };
-        best = judge.keep(best, average);
+        // Towards the end it is likely to be the best yet.
+        if pass + 1 == passes || (pass + 1) % passes.div_ceil(EVALUATIONS) == 0 {
+            best = judge.keep(best, average);
+        }
     }
     let bound = pool.bound(&best.1);
     (best.1, bound)
@@ -75,6 +82,8 @@ struct Climber<'p, P: Problem> {
     prices: Vec<f64>,
     scale: Vec<f64>,
     used: Vec<u64>,
+    /// Running means of the excess and of its square, per resource.
+    drift: Vec<(f64, f64)>,
     done: usize,
     batches: usize,
 }
@@ -82,7 +91,8 @@ struct Climber<'p, P: Problem> {
 impl<'p, P: Problem> Climber<'p, P> {
     fn new(pool: &'p Pool<'p, P>, start: &Start, batches: usize) -> Self {
         let used = vec![0; start.prices.len()];
-        Self { pool, prices: start.prices.clone(), scale: start.scale.clone(), used, done: 0, batches }
+        let drift = vec![(0.0, 0.0); used.len()];
+        Self { pool, prices: start.prices.clone(), scale: start.scale.clone(), used, drift, done: 0, batches }
     }
 
     /// One pass over all items; the mean of the prices on its way, or none when stopped.
@@ -110,13 +120,21 @@ impl<'p, P: Problem> Climber<'p, P> {
         }
         let share = batch.len() as f64 / self.pool.problem.items() as f64;
         let step = self.step();
+        self.done += 1;
+        // What the means have not seen yet must not pull them to nothing.
+        let seen = |memory: f64| 1.0 - memory.powf(self.done as f64);
+        let (seen_mean, seen_square) = (seen(MEMORY.0), seen(MEMORY.1));
         for (resource, limit) in self.pool.problem.limits().iter().enumerate() {
             // Where there is nothing, one unit stands for it: the price rises with any use.
             let lawful = share * (*limit).max(1) as f64;
             let excess = self.used[resource] as f64 / lawful - 1.0;
-            self.prices[resource] = (self.prices[resource] + step * self.scale[resource] * excess).max(0.0);
+            let (mean, square) = &mut self.drift[resource];
+            *mean = MEMORY.0 * *mean + (1.0 - MEMORY.0) * excess;
+            *square = MEMORY.1 * *square + (1.0 - MEMORY.1) * excess * excess;
+            let towards = (*mean / seen_mean) / ((*square / seen_square).sqrt() + 1e-3);
+            let scale = self.scale[resource].max(self.prices[resource]);
+            self.prices[resource] = (self.prices[resource] + step * scale * towards).max(0.0);
         }
-        self.done += 1;
     }
 
     /// Falls geometrically over all batches.

@@ -13,8 +13,6 @@ use super::super::scratch::Pool;
 use super::super::solver::{Answer, LinearSolver, Program, Row};
 use super::{bound_of, sane};
 
-/// Rounds of pricing.
-const ROUNDS_MAX: usize = 60;
 /// Columns up to which the master is solved again.
 const COLUMNS_MAX: usize = 20_000;
 /// A bound this near to the master's objective, relatively, ends the rounds.
@@ -75,11 +73,12 @@ struct Relaxed {
     overdrawn: Vec<usize>,
 }
 
-/// Solves the linear relaxation of a sample with limits scaled to match. At most [`ROUNDS_MAX`]
+/// Solves the linear relaxation of a sample with limits scaled to match. At most `rounds`
 /// programs and sweeps of the sample; `stop` is asked between them.
 pub(super) fn relax<P: Problem>(
     pool: &Pool<'_, P>,
     sample: &[usize],
+    rounds: usize,
     solver: &dyn LinearSolver,
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Start {
@@ -91,7 +90,7 @@ pub(super) fn relax<P: Problem>(
         Relaxed { objective: f64::INFINITY, prices: best.1.clone(), split: Vec::new(), overdrawn: Vec::new() };
     master.add(frugal(pool, sample));
     let mut raises = 0;
-    for round in 0..ROUNDS_MAX {
+    for round in 0..=rounds {
         let (minima, columns) = price(pool, sample, &last.prices);
         let bound = bound_of(minima, &last.prices, limits, share);
         if bound > best.0 {

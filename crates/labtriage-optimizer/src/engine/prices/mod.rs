@@ -39,7 +39,7 @@ pub(super) fn learn<P: Problem>(
     let items = pool.problem.items();
     let whole = items <= WHOLE_ITEMS_MAX;
     let sample = master::sample(items, if whole { items } else { SAMPLE_ITEMS }, &mut random);
-    let start = master::relax(pool, &sample, solver, stop);
+    let start = master::relax(pool, &sample, settings.relaxations, solver, stop);
     if whole && start.exact {
         let bound = pool.bound(&start.prices);
         return Priced { prices: start.prices, scale: start.scale, bound, split: start.split };

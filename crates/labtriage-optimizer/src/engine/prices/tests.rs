@@ -82,7 +82,7 @@ fn climbed(problem: &Slots, passes: Option<usize>) -> (f64, f64) {
     let pool = Pool::new(problem);
     let mut random = Random::new(1);
     let sample = master::sample(problem.items, 300, &mut random);
-    let start = master::relax(&pool, &sample, &Backend, &|| false);
+    let start = master::relax(&pool, &sample, 60, &Backend, &|| false);
     let settings = Settings { passes, ..Settings::default() };
     let (_, bound) = ascent::climb(&pool, &start, &settings, &mut random, &|| false);
     (bound, pool.bound(&start.prices))

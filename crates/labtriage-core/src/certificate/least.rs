@@ -1,0 +1,337 @@
+//! Where are the lines of a sample run at the least cost? At one site, or from two containers at two.
+//!
+//! Sites that cannot be the best even if nothing were booked in are passed over.
+
+use super::sample::{Handling, Least, LineCase, Ran, SampleCase};
+use super::tables::{Pair, Tables};
+use super::window::Handled;
+use super::{NEVER, Scaled};
+use crate::catalogue::Phase;
+use crate::table::{Ix, SiteIx};
+
+impl SampleCase {
+    /// The least cost of its lines when each may also be left out at its price in `otherwise`.
+    pub(super) fn least(&mut self, tables: &Tables<'_>, otherwise: &[Scaled]) -> Least {
+        let mut least = Least { cost: otherwise.iter().sum::<Scaled>().min(NEVER), ran: Ran::Nothing };
+        for handled in 0..Handled::ALL.len() {
+            // Freezing that keeps nothing longer only costs more.
+            let longer = |line: &LineCase| line.until[handled] > if handled >= 2 { line.until[handled - 2] } else { 0 };
+            if !self.lines.iter().any(longer) {
+                continue;
+            }
+            if !Handled::ALL[handled].spun || self.placed(tables) {
+                let way = Handling { handled, spun: (0, 0), away: false };
+                self.handled(tables, otherwise, way, &mut least);
+                continue;
+            }
+            // Spun after the last moment for some lines and by that of the others.
+            let mut last = 0;
+            while let Some(next) = self.next_spin(handled, last) {
+                for away in [false, true] {
+                    let way = Handling { handled, spun: (last, next), away };
+                    self.handled(tables, otherwise, way, &mut least);
+                }
+                last = next;
+            }
+        }
+        least
+    }
+
+    /// The next number of slots by which some line must be spun.
+    fn next_spin(&self, handled: usize, last: usize) -> Option<usize> {
+        let open = self.lines.iter().filter(|line| line.until[handled] > 0);
+        open.map(|line| line.spun_until[handled / 2]).filter(|until| *until > last).min()
+    }
+
+    fn handled(&mut self, tables: &Tables<'_>, otherwise: &[Scaled], way: Handling, least: &mut Least) {
+        for site in tables.facts.snapshot.network.sites.indices() {
+            self.at_one_site(tables, otherwise, way, site, least);
+        }
+        self.at_two_sites(tables, otherwise, way, least);
+    }
+
+    pub(super) fn placed(&self, tables: &Tables<'_>) -> bool {
+        self.sample.is_some_and(|sample| tables.before.placed[sample.row()])
+    }
+
+    /// The price of handling it so on its way to a site, wherever and whenever that is cheapest.
+    fn handling(&self, tables: &Tables<'_>, way: Handling, from: SiteIx, to: SiteIx) -> Scaled {
+        if self.placed(tables) {
+            return 0;
+        }
+        let slots = way.spun.0..way.spun.1;
+        let spun = match (slots.is_empty(), way.away) {
+            (true, _) => 0,
+            (false, false) => tables.spun_here(from, slots).0,
+            (false, true) => tables.spun_away(from, to, slots),
+        };
+        spun + if Handled::ALL[way.handled].frozen { tables.freeze } else { 0 }
+    }
+
+    /// Where it stands.
+    pub(super) fn origin(&self, tables: &Tables<'_>) -> SiteIx {
+        let samples = &tables.facts.snapshot.backlog.samples;
+        self.sample.map_or(SiteIx::from_row(0), |sample| samples[sample].site)
+    }
+
+    /// What all lines cost if each were run at the best of these sites, whenever, or left out.
+    fn at_best(&self, tables: &Tables<'_>, otherwise: &[Scaled], at: &[SiteIx]) -> Scaled {
+        let sites = tables.facts.snapshot.network.sites.len();
+        let lowest = |row: usize| at.iter().map(move |site| self.lowest[row * sites + site.row()]).min();
+        let each = otherwise.iter().enumerate();
+        each.map(|(row, &otherwise)| lowest(row).unwrap_or(NEVER).min(otherwise)).sum()
+    }
+
+    fn at_one_site(
+        &mut self,
+        tables: &Tables<'_>,
+        otherwise: &[Scaled],
+        way: Handling,
+        site: SiteIx,
+        least: &mut Least,
+    ) {
+        let (free, origin) = (self.placed(tables), self.origin(tables));
+        let reach = tables.reach(origin, site, way.later());
+        let there = if free { 0 } else { reach.last().copied().unwrap_or(NEVER) };
+        if there + self.at_best(tables, otherwise, &[site]) >= least.cost {
+            return;
+        }
+        let handling = self.handling(tables, way, origin, site);
+        if handling + there + self.at_best(tables, otherwise, &[site]) >= least.cost {
+            return;
+        }
+        if self.scant {
+            return self.scant_at_one_site(tables, otherwise, way, site, handling, least);
+        }
+        let Some(until) = self.last_run(way, site) else { return };
+        let book = tables.of_site(&tables.book, site);
+        let base = handling + otherwise.iter().sum::<Scaled>();
+        let mut total = std::mem::take(&mut self.best);
+        total.clear();
+        total.extend((0..until).map(|slot| base + if free { 0 } else { reach[slot] + book[slot] }));
+        for (row, &otherwise) in otherwise.iter().enumerate() {
+            let until = way.until(&self.lines[row]);
+            if until == 0 || self.lines[row].enough & super::sample::bit(site) == 0 {
+                continue;
+            }
+            let mut best = otherwise;
+            // Nothing is run before the tube is spun.
+            let spun = way.spun.0.min(until);
+            let tested = &self.tested(tables, row, site)[..until];
+            for (total, tested) in total[spun..until].iter_mut().zip(&tested[spun..]).rev() {
+                best = best.min(*tested);
+                *total += best - otherwise;
+            }
+            total[..spun].iter_mut().for_each(|total| *total += best - otherwise);
+        }
+        // Of equals the latest, as it hinders nobody.
+        for (from, &total) in total.iter().enumerate().rev() {
+            if total < least.cost {
+                *least = Least { cost: total, ran: Ran::OneSite { way, site, from } };
+            }
+        }
+        self.best = total;
+    }
+
+    /// Until which slot any line can be run at a site; none when none can.
+    fn last_run(&self, way: Handling, site: SiteIx) -> Option<usize> {
+        let here = self.lines.iter().filter(|line| line.enough & super::sample::bit(site) != 0);
+        here.map(|line| way.until(line)).max().filter(|until| *until > 0)
+    }
+
+    /// The same where there is too little for all lines: slot by slot, with what has to be left out.
+    fn scant_at_one_site(
+        &mut self,
+        tables: &Tables<'_>,
+        otherwise: &[Scaled],
+        way: Handling,
+        site: SiteIx,
+        handling: Scaled,
+        least: &mut Least,
+    ) {
+        let Some(until) = self.last_run(way, site) else { return };
+        let free = self.placed(tables);
+        let (reach, book) = (tables.reach(self.origin(tables), site, way.later()), tables.of_site(&tables.book, site));
+        let mut best = std::mem::take(&mut self.best);
+        best.clear();
+        best.extend_from_slice(otherwise);
+        for from in (0..until).rev() {
+            let mut total = handling + if free { 0 } else { reach[from] + book[from] };
+            for (row, best) in best.iter_mut().enumerate() {
+                if (way.spun.0..way.until(&self.lines[row])).contains(&from)
+                    && self.lines[row].enough & super::sample::bit(site) != 0
+                {
+                    *best = self.tested(tables, row, site)[from].min(*best);
+                }
+                total += *best;
+            }
+            if total < least.cost {
+                total += self.short_of_volume(tables, &best, otherwise, Some(site));
+            }
+            if total < least.cost {
+                *least = Least { cost: total, ran: Ran::OneSite { way, site, from } };
+            }
+        }
+        self.best = best;
+    }
+
+    /// What it costs at the least to leave out as many of the lines that are run as there is too
+    /// little volume for: the cheapest per volume first, the last one in part (the relaxed knapsack).
+    fn short_of_volume(
+        &mut self,
+        tables: &Tables<'_>,
+        best: &[Scaled],
+        otherwise: &[Scaled],
+        site: Option<SiteIx>,
+    ) -> Scaled {
+        let Some(sample) = self.sample else { return 0 };
+        let facts = tables.facts;
+        self.order.clear();
+        let (mut needed, mut dead) = (0, u32::MAX);
+        for (row, line) in self.lines.iter().enumerate().filter(|(row, _)| best[*row] < otherwise[*row]) {
+            needed += line.volume;
+            dead = dead.min(match site {
+                Some(site) => facts.dead(site, line.test),
+                // Each of two containers loses something.
+                None => facts.dead_anywhere(line.test).saturating_mul(2),
+            });
+            self.order.push((otherwise[row] - best[row], line.volume.max(1)));
+        }
+        let there = facts.snapshot.backlog.samples[sample].volume.get();
+        let mut short = if needed == 0 { 0 } else { needed.saturating_add(dead).saturating_sub(there) };
+        if short == 0 {
+            return 0;
+        }
+        // By loss per volume, compared across so that nothing is rounded.
+        let across = |a: &(Scaled, u32), b: &(Scaled, u32)| i128::from(a.0) * i128::from(b.1);
+        self.order.sort_unstable_by(|a, b| across(a, b).cmp(&across(b, a)));
+        let mut lost = 0;
+        for &(loss, volume) in &self.order {
+            let part = short.min(volume);
+            lost += if part == volume { loss } else { loss / Scaled::from(volume) * Scaled::from(part) };
+            short -= part;
+            if short == 0 {
+                break;
+            }
+        }
+        lost
+    }
+
+    /// Two containers: the first goes to a site, the second is split off there and sent on. Each has
+    /// at least one line and so at most one less than all of them; a line carries its share of the
+    /// booking in of its container.
+    fn at_two_sites(&mut self, tables: &Tables<'_>, otherwise: &[Scaled], way: Handling, least: &mut Least) {
+        let snapshot = tables.facts.snapshot;
+        let Some(sample) = self.sample else { return };
+        let facts = &snapshot.backlog.samples[sample];
+        let lines = self.lines.iter().filter(|line| way.until(line) > 0).count();
+        let separated = snapshot.backlog.state(sample).phase() == Phase::Separated || Handled::ALL[way.handled].spun;
+        if lines < 2 || !separated || !snapshot.catalogue.specimens[facts.specimen].aliquots {
+            return;
+        }
+        let free = self.placed(tables);
+        let mut shared = false;
+        for pair in tables.pairs(facts.site, way.later()) {
+            let price = if free { 0 } else { pair.price };
+            let sites = [pair.first.0, pair.second.0];
+            let at_best = price + self.at_best(tables, otherwise, &sites);
+            if at_best >= least.cost {
+                continue;
+            }
+            // The first container is spun before the second is split off.
+            let handling = self.handling(tables, way, facts.site, sites[0]);
+            if handling + at_best >= least.cost {
+                continue;
+            }
+            if !shared {
+                self.share(tables, way, lines);
+                shared = true;
+            }
+            let pair = if free { Pair { first: (sites[0], 0), second: (sites[1], 0), price } } else { *pair };
+            self.at_pair(tables, otherwise, way, handling, &pair, least);
+        }
+    }
+
+    /// Per line, site and slot: run at the site, booked in in that slot or later, with a share of that.
+    fn share(&mut self, tables: &Tables<'_>, way: Handling, lines: usize) {
+        let booked = tables.shared(lines - 1);
+        let (slots, free) = (tables.facts.slots, self.placed(tables));
+        let sites = tables.facts.snapshot.network.sites.len();
+        let mut shared = std::mem::take(&mut self.shared);
+        shared.clear();
+        shared.resize(self.lines.len() * sites * slots, NEVER);
+        for (row, line) in self.lines.iter().enumerate() {
+            for site in tables.facts.snapshot.network.sites.indices() {
+                if !tables.facts.runs(site, line.test) || line.enough & super::sample::bit(site) == 0 {
+                    continue;
+                }
+                let (tested, booked) = (self.tested(tables, row, site), tables.of_site(booked, site));
+                let first = (row * sites + site.row()) * slots;
+                let (mut best, mut least) = (NEVER, NEVER);
+                let until = way.until(line);
+                let shared = shared[first..first + until].iter_mut().zip(&tested[..until]).zip(&booked[..until]);
+                for ((shared, tested), booked) in shared.rev() {
+                    best = best.min(*tested);
+                    least = least.min(best + if free { 0 } else { *booked });
+                    *shared = least;
+                }
+            }
+        }
+        self.shared = shared;
+    }
+
+    /// Where and when a line is booked in and run when it shares a container: its cost, the site,
+    /// both slots, and that it is no new tube.
+    pub(super) fn shared_slot(
+        &self,
+        tables: &Tables<'_>,
+        row: usize,
+        site: SiteIx,
+        way: Handling,
+        from: usize,
+    ) -> Option<(Scaled, SiteIx, usize, usize, bool)> {
+        let line = &self.lines[row];
+        if !tables.facts.runs(site, line.test) || line.enough & super::sample::bit(site) == 0 {
+            return None;
+        }
+        let lines = self.lines.iter().filter(|line| way.until(line) > 0).count();
+        let booked = tables.of_site(tables.shared(lines - 1), site);
+        let tested = self.tested(tables, row, site);
+        let (mut best, mut least) = ((NEVER, 0), None);
+        for slot in (from..way.until(line)).rev() {
+            best = best.min((tested[slot], slot));
+            let cost = best.0 + if self.placed(tables) { 0 } else { booked[slot] };
+            let found = (cost, site, slot, best.1, false);
+            least = Some(least.map_or(found, |least: (Scaled, SiteIx, usize, usize, bool)| least.min(found)));
+        }
+        least
+    }
+
+    fn at_pair(
+        &mut self,
+        tables: &Tables<'_>,
+        otherwise: &[Scaled],
+        way: Handling,
+        handling: Scaled,
+        pair: &Pair,
+        least: &mut Least,
+    ) {
+        let (sites, slots) = (tables.facts.snapshot.network.sites.len(), tables.facts.slots);
+        let mut total = handling + pair.price;
+        let mut best = std::mem::take(&mut self.best);
+        best.clear();
+        for (row, &otherwise) in otherwise.iter().enumerate() {
+            let of = |(site, from): (SiteIx, usize)| self.shared[(row * sites + site.row()) * slots + from];
+            let cost = of(pair.first).min(of(pair.second)).min(otherwise);
+            total += cost;
+            best.push(cost);
+        }
+        if self.scant && total < least.cost {
+            total += self.short_of_volume(tables, &best, otherwise, None);
+        }
+        self.best = best;
+        if total < least.cost {
+            *least = Least { cost: total, ran: Ran::TwoSites { way, first: pair.first, second: pair.second } };
+        }
+    }
+}
