@@ -234,7 +234,7 @@ fn less(saved: i64) -> String {
 }
 
 /// `0.12 %` of millionths, rounded up.
-fn percent_of_millionths(millionths: u64) -> String {
+pub fn percent_of_millionths(millionths: u64) -> String {
     let hundredths = millionths.div_ceil(100);
     format!("{}.{:02} %", hundredths / 100, hundredths % 100)
 }
