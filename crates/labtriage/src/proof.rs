@@ -108,3 +108,42 @@ pub(crate) fn rehearse(snapshot: &Snapshot) -> Duration {
     let one = began.elapsed() - ready;
     (ready + one * u32::try_from(ranges).unwrap_or(u32::MAX)) * u32::try_from(count(snapshot)).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use labtriage_core::certificate;
+    use labtriage_core::fixture::Fixture;
+    use labtriage_core::plan::Rule;
+    use labtriage_core::table::{CellIx, Table};
+
+    use super::*;
+
+    /// More patients than a range has, some of whom the most pressing stage concerns.
+    fn night() -> Snapshot {
+        let mut fixture = Fixture::new();
+        for n in 0..3 * RANGE / 2 {
+            let band = if n % 5 == 0 { "immediate" } else { "urgent" };
+            fixture.sample(&format!("A{n}"), &format!("P{n}"), "SST", &["K", "CRP"]).band(band);
+        }
+        fixture.snapshot()
+    }
+
+    #[test]
+    fn threads_find_the_bounds_that_the_core_finds() {
+        let snapshot = night();
+        let plan = labtriage_optimizer::plan(&snapshot, Rule::BandEdf, &|_, _| {});
+        for price in [0, 1 << 10, 1 << 16] {
+            let prices: Table<CellIx, i64> =
+                (0..snapshot.capacity.len()).map(|cell| price * i64::try_from(cell % 7).unwrap()).collect();
+            let certificate = Certificate { stages: vec![Prices::new(prices); count(&snapshot)] };
+            let proof = Proof::of(&snapshot, &plan, Some(&certificate)).unwrap();
+            let expected = certificate::bounds(&snapshot, &plan, &certificate);
+            assert_eq!(proof.bounds.as_ref(), Some(&expected));
+            assert_eq!(proof.cost, cost(&snapshot, &plan));
+            let stated = Bound::new(&certificate, &expected);
+            assert!(proof.holds(&proof.cost, Some(&stated)).is_ok());
+            let another = CostSplit { waiting: proof.cost.waiting + Cost::from_thousandths(1), ..proof.cost };
+            assert_eq!(proof.holds(&another, Some(&stated)).unwrap_err().code, Code::PlanMismatch);
+        }
+    }
+}
