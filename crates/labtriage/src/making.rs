@@ -165,8 +165,9 @@ fn why(found: &Optimised) -> &'static str {
 /// What the optimizer finds in its time; nothing when there is none left. `floor` is what planning by
 /// a rule and its audit took.
 fn optimised(snapshot: &Snapshot, search: &Search, floor: Duration, bar: &Bar) -> Option<Optimised> {
-    // After the search the rest is planned, and all of it is audited, proven and written.
-    let reserve = search.limit.map(|_| 2 * floor + rehearse(snapshot)).unwrap_or_default();
+    // After the search the rest is planned, and all of it is audited, proven and written. A proof at
+    // prices that are not nothing takes up to twice as long.
+    let reserve = search.limit.map(|_| 2 * floor + 2 * rehearse(snapshot)).unwrap_or_default();
     let stop = || search.limit.is_some_and(|limit| search.began.elapsed() + reserve >= limit);
     if stop() {
         return None;
