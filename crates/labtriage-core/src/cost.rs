@@ -46,6 +46,18 @@ pub fn moved_cost(snapshot: &Snapshot, line: LineIx, disposition: Disposition) -
     if moved { snapshot.policy.moved_line } else { Cost::ZERO }
 }
 
+/// How much more a plan costs than the least that any plan can cost, at the most: (cost − bound) ÷
+/// bound in millionths, rounded up. `None` where the bound says nothing.
+pub fn gap(cost: Cost, bound: Cost) -> Option<u64> {
+    let (cost, bound) = (i128::from(cost.thousandths()), i128::from(bound.thousandths()));
+    let above = (cost - bound).max(0) * 1_000_000;
+    match (above, bound) {
+        (0, _) => Some(0),
+        (_, 1..) => Some(u64::try_from((above + bound - 1) / bound).unwrap_or(u64::MAX)),
+        _ => None,
+    }
+}
+
 /// The cost of a plan, by component.
 pub fn cost(snapshot: &Snapshot, plan: &Plan) -> CostSplit {
     let mut split = CostSplit::default();
@@ -78,4 +90,23 @@ fn add_result(split: &mut CostSplit, snapshot: &Snapshot, line: LineIx, run: Run
     let (waiting, lateness) = result_cost(snapshot, line, snapshot.grid.end(run.reported));
     split.waiting += waiting;
     split.lateness += lateness;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gap_is_relative_to_the_bound_and_rounded_up() {
+        let check = |cost, bound, expected| {
+            assert_eq!(gap(Cost::from_thousandths(cost), Cost::from_thousandths(bound)), expected, "{cost} {bound}");
+        };
+        check(1_001_000, 1_000_000, Some(1000));
+        check(3_000_001, 3_000_000, Some(1));
+        check(5, 5, Some(0));
+        check(0, 0, Some(0));
+        check(4, 5, Some(0));
+        check(5, 0, None);
+        check(i64::MAX, 1, Some(u64::MAX));
+    }
 }

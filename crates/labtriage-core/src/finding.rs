@@ -100,6 +100,8 @@ codes! {
     PlanUnreadable "P002" Fatal "the plan file cannot be read";
     PlanMismatch "P003" Fatal "the plan does not fit its inputs";
     NotInPlan "P004" Fatal "no sample, request or patient of this name is in the plan";
+    BoundDiffers "P005" Fatal "the prices of the plan prove another bound than it states";
+    BoundAboveCost "P006" Fatal "the plan costs less than the bound that its prices prove";
 }
 
 /// Where in an input something was found.

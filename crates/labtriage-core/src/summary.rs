@@ -7,6 +7,7 @@ use crate::plan::{CostSplit, Discard, Disposition, Hold, Plan, Run, Step};
 use crate::snapshot::Snapshot;
 use crate::table::{BandIx, CellIx, CourierIx, Ix, LineIx, Table};
 use crate::time::{Instant, Minutes};
+use crate::units::Cost;
 use crate::usage::usage;
 use crate::viability::Clock;
 
@@ -262,9 +263,15 @@ impl Summary {
     /// How much less the plan costs than first in, first out, in thousandths of the latter;
     /// negative when it costs more, `None` when there is nothing to compare.
     pub fn saved_permille(&self) -> Option<i64> {
-        let fifo = i128::from(self.fifo?.total().thousandths());
-        let saved = fifo - i128::from(self.cost.total().thousandths());
-        (fifo > 0).then(|| i64::try_from(saved * 1000 / fifo).unwrap_or(i64::MIN))
+        self.saved_on(self.fifo?.total())
+    }
+
+    /// How much less the plan costs than another, in thousandths of the other, rounded towards 0;
+    /// negative when it costs more, `None` when the other costs nothing.
+    pub fn saved_on(&self, other: Cost) -> Option<i64> {
+        let other = i128::from(other.thousandths());
+        let saved = other - i128::from(self.cost.total().thousandths());
+        (other > 0).then(|| i64::try_from(saved * 1000 / other).unwrap_or(i64::MIN))
     }
 
     fn count_lines(&mut self, snapshot: &Snapshot, plan: &Plan) {

@@ -20,6 +20,28 @@ pub fn usage(snapshot: &Snapshot, plan: &Plan) -> Table<CellIx, u64> {
     used
 }
 
+/// What running a line from its sample uses, when the sample goes this way: the steps, which all its
+/// lines share, and apart the run with its report.
+pub fn of_option(snapshot: &Snapshot, line: LineIx, run: Run, steps: &[Step]) -> [Vec<(CellIx, u64)>; 2] {
+    let (mut way, mut own) = (Vec::new(), Vec::new());
+    of_steps(snapshot, snapshot.backlog.lines[line].sample, steps, &mut |cell, amount| way.push((cell, amount)));
+    of_run_of_tube(snapshot, line, run, &mut |cell, amount| own.push((cell, amount)));
+    [way, own]
+}
+
+/// What a re-test uses: the visit and the booking in of the new tube, which others share, and apart
+/// the run with its report.
+pub fn of_retest(snapshot: &Snapshot, plan: &Plan, line: LineIx, run: Run) -> [Vec<(CellIx, u64)>; 2] {
+    let (mut shared, mut own) = (Vec::new(), Vec::new());
+    let mut add = |cell, amount| shared.push((cell, amount));
+    if let Some(visit) = plan.visit_of(snapshot.backlog.patient_of(line)) {
+        of_visit(snapshot, visit, &mut add);
+    }
+    of_new_tube(snapshot, plan, snapshot.backlog.lines[line].sample, &mut add);
+    of_run(snapshot, line, run, &mut |cell, amount| own.push((cell, amount)));
+    [shared, own]
+}
+
 /// What a visit uses: its collection point's and the network's day.
 pub(crate) fn of_visit(snapshot: &Snapshot, visit: Visit, add: &mut impl FnMut(CellIx, u64)) {
     let cells = [snapshot.capacity.visits(visit.point, visit.day), snapshot.capacity.recall_cap(visit.day)];
@@ -28,8 +50,12 @@ pub(crate) fn of_visit(snapshot: &Snapshot, visit: Visit, add: &mut impl FnMut(C
 
 /// What the steps of a sample use.
 pub(crate) fn of_way(snapshot: &Snapshot, plan: &Plan, sample: SampleIx, add: &mut impl FnMut(CellIx, u64)) {
+    of_steps(snapshot, sample, plan.steps_of(sample), add);
+}
+
+fn of_steps(snapshot: &Snapshot, sample: SampleIx, steps: &[Step], add: &mut impl FnMut(CellIx, u64)) {
     let capacity = &snapshot.capacity;
-    for (step, site) in places(snapshot, sample, plan.steps_of(sample)) {
+    for (step, site) in places(snapshot, sample, steps) {
         match step {
             Step::Spin(slot) => add(capacity.centrifuge(site, slot), 1),
             Step::Freeze(slot) => {
@@ -68,17 +94,19 @@ pub(crate) fn of_lines(
 ) {
     for (line, disposition) in plan.lines.enumerate().filter(|(line, _)| wanted(*line)) {
         match *disposition {
-            Disposition::Run(run) => {
-                of_run(snapshot, line, run, add);
-                let request = &snapshot.backlog.requests[snapshot.backlog.request_of(line)];
-                let day = snapshot.grid.day(run.slot);
-                if let Some(cap) = snapshot.capacity.requester_cap(request.requester, day) {
-                    add(cap, 1);
-                }
-            }
+            Disposition::Run(run) => of_run_of_tube(snapshot, line, run, add),
             Disposition::Recall(Some(run)) => of_run(snapshot, line, run, add),
             Disposition::Recall(None) | Disposition::Cancel(_) | Disposition::Hold(_) => {}
         }
+    }
+}
+
+/// What a run from a tube that is there uses: also of its requester's cap.
+fn of_run_of_tube(snapshot: &Snapshot, line: LineIx, run: Run, add: &mut impl FnMut(CellIx, u64)) {
+    of_run(snapshot, line, run, add);
+    let request = &snapshot.backlog.requests[snapshot.backlog.request_of(line)];
+    if let Some(cap) = snapshot.capacity.requester_cap(request.requester, snapshot.grid.day(run.slot)) {
+        add(cap, 1);
     }
 }
 

@@ -26,7 +26,7 @@ use labtriage_core::snapshot::Snapshot;
 pub use folder::{OutputError, OutputFolder, TOP_LEVEL, file_names};
 pub use quarantine::QuarantineEntry;
 pub use summary_json::summary_json;
-pub use summary_text::{Extras, summary_text};
+pub use summary_text::{Extras, percent_of_millionths, summary_text};
 
 use crate::plan_json::{self, Document, write_plan};
 

@@ -4,7 +4,12 @@
 //! bounds stand in the header. One sample stands on one line of text, so that a plan can be read
 //! with the eye, searched with `grep` and compared with `diff`. It holds no clock reading of its
 //! own, no absolute path, and nobody's identity: only pseudonyms.
+//!
+//! `bound` is `null`, or the certificate: per stage its lower bound in thousandths of a weighted day
+//! and the prices that prove it, as `[cell, price]` pairs in order of cell; cells that are not named
+//! have the price 0. Prices are in 1/65536 of a thousandth of a weighted day per unit of the cell.
 
+mod bound;
 mod header;
 mod parse;
 mod published;
@@ -19,6 +24,7 @@ use labtriage_core::plan::{CostSplit, Rule};
 use labtriage_core::time::Instant;
 use labtriage_core::units::Cost;
 
+pub use bound::{Bound, StageBound};
 pub use read::{RawPlan, read_plan};
 pub(crate) use words::push_number;
 pub use write::write_plan;
@@ -46,9 +52,11 @@ pub struct Input {
 /// Why planning stopped, and what it holds: two values, never one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Stopped {
-    /// Why it stopped: `complete`.
+    /// Why it stopped: `gap` (every stage is as near to its bound as was asked), `done` (the work was
+    /// done), `time limit`; `complete` for greedy rules.
     pub why: String,
-    /// What it holds: `greedy plan`.
+    /// What it holds: `plan within the gap`, `plan with proof`, `plan without proof` or
+    /// `greedy plan (band-edf)`, with the rule.
     pub holds: String,
 }
 
@@ -65,10 +73,10 @@ pub struct Document {
     pub cost: CostSplit,
     /// What the plan of the rule first in, first out costs, when it was made.
     pub fifo: Option<Cost>,
-    /// What the plan of the floor's own rule costs.
+    /// What the plan of the floor's own rule costs: of `band-edf` where prices were to make the plan.
     pub own: Cost,
-    /// A proven lower bound on the cost of any plan, when there is one.
-    pub bound: Option<Cost>,
+    /// Proven lower bounds on the cost of any plan by stage, when there are any.
+    pub bound: Option<Bound>,
     /// Why it stopped and what it holds.
     pub stopped: Stopped,
     /// Rows of the extract that were set aside.

@@ -7,7 +7,9 @@ use std::fs;
 use std::path::Path;
 
 use labtriage_core::catalogue::State;
-use labtriage_core::cost::cost;
+use labtriage_core::certificate::stage::count;
+use labtriage_core::certificate::{Certificate, Prices, bounds};
+use labtriage_core::cost::{cost, gap};
 use labtriage_core::finding::Code;
 use labtriage_core::fixture::{Fixture, line_of, sample_of};
 use labtriage_core::flags::FlagSet;
@@ -18,12 +20,12 @@ use labtriage_core::plan::{
 use labtriage_core::published::PublishedRun;
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::summary::Summary;
-use labtriage_core::table::{CollectionPointIx, DepartureIx, Ix, OverrideIx, SlotIx, Table};
+use labtriage_core::table::{CellIx, CollectionPointIx, DepartureIx, Ix, OverrideIx, SlotIx, Table};
 use labtriage_core::units::Cost;
 use labtriage_formats::outputs::{
     Extras, OutputError, OutputFolder, Outputs, QuarantineEntry, file_names, summary_json, summary_text, write_outputs,
 };
-use labtriage_formats::plan_json::{Document, Input, Stopped, read_plan, write_plan};
+use labtriage_formats::plan_json::{Bound, Document, Input, StageBound, Stopped, read_plan, write_plan};
 
 /// A valid NHS number (test range), planted wherever a person can type.
 const NHS_NUMBER: &str = "943 476 5919";
@@ -160,7 +162,8 @@ fn write_to(target: &Path, snapshot: &Snapshot, plan: &Plan) {
     let folder = OutputFolder::create(target).unwrap();
     let document = document(snapshot, plan);
     let summary = Summary::of(snapshot, plan, document.cost, None);
-    let summary = summary_text(&summary, snapshot, Extras { rule: plan.rule, quarantined: 2 });
+    let summary =
+        summary_text(&summary, snapshot, Extras { rule: plan.rule, quarantined: 2, band_edf: None, bound: None });
     let quarantine = [QuarantineEntry {
         file: "backlog.csv".to_owned(),
         line: 7,
@@ -298,7 +301,7 @@ fn malformed_plans_are_findings() {
     check_unreadable(replaced("\"program\":", "\"943\":"), "unknown word");
     check_unreadable(replaced("\"program\":\"0.1.0\",", ""), "missing key `program`");
     check_unreadable(replaced("\"rule\":\"band-edf\"", "\"rule\":\"best\""), "`rule` is none of");
-    check_unreadable(replaced("\"bound\":null", "\"bound\":\"943\""), "invalid type, expected i64");
+    check_unreadable(replaced("\"bound\":null", "\"bound\":\"943\""), "invalid type, expected");
     check_unreadable(replaced("\"total\":", "\"total\":1"), "not the sum");
     check_unreadable(replaced("\"moved\":0", "\"moved\":1"), "not the sum");
     check_unreadable(replaced("[\"spin\",0]", "[\"spin\"]"), "ends too early");
@@ -316,6 +319,61 @@ fn malformed_plans_are_findings() {
     check_unreadable(replaced("\"samples\":[", "\"visits\":["), "duplicate field");
     check_unreadable(replaced("\"options\":{", "\"options\":{\"a\":[["), "invalid type");
     check_unreadable(|text| text.replace("\"visits\":", &format!("\"visits\":{}", "[".repeat(5000))), "");
+}
+
+/// The document of a plan with prices of two cells in each stage, and the bounds that they prove.
+fn proven(snapshot: &Snapshot, plan: &Plan) -> (Document, Certificate) {
+    let mut prices = Table::filled(0, snapshot.capacity.len());
+    prices[CellIx::from_row(2)] = 7;
+    prices[CellIx::from_row(5)] = 943;
+    let certificate = Certificate { stages: vec![Prices::new(prices); count(snapshot)] };
+    let bounds = bounds(snapshot, plan, &certificate);
+    (Document { bound: Some(Bound::new(&certificate, &bounds)), ..document(snapshot, plan) }, certificate)
+}
+
+fn written_proven(snapshot: &Snapshot, plan: &Plan) -> String {
+    let mut out = Vec::new();
+    write_plan(&mut out, &proven(snapshot, plan).0, snapshot, plan).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn prices_and_bounds_come_back_as_they_were_written() {
+    let (snapshot, plan) = everything();
+    let (document, certificate) = proven(&snapshot, &plan);
+    let text = written_proven(&snapshot, &plan);
+    assert!(text.contains("\"prices\":[[2,7],[5,943]]"), "{text}");
+    let (header, _) = read_plan(text.as_bytes()).unwrap();
+    assert_eq!(header.document, document);
+    let bound = header.document.bound.unwrap();
+    assert_eq!(bound.certificate(&snapshot).unwrap(), certificate);
+    assert!(bound.total() <= document.cost.total());
+    let check = |bound: Bound| assert_eq!(bound.certificate(&snapshot).unwrap_err().code, Code::PlanMismatch);
+    check(Bound { stages: bound.stages[1..].to_vec() });
+    let beyond = StageBound { prices: vec![(u32::MAX, 1)], ..bound.stages[0].clone() };
+    check(Bound { stages: vec![beyond; bound.stages.len()] });
+}
+
+#[test]
+fn malformed_bounds_are_findings() {
+    let (snapshot, plan) = everything();
+    let text = written_proven(&snapshot, &plan);
+    let check = |from: &'static str, to: &'static str, expected: &str| {
+        let findings = read_plan(replaced(from, to)(text.clone()).as_bytes()).unwrap_err();
+        assert_eq!(findings[0].code, Code::PlanUnreadable);
+        assert!(findings[0].message.contains(expected), "{:?} lacks {expected:?}", findings[0].message);
+        assert!(!format!("{findings:?}").contains("943"), "{findings:?}");
+    };
+    check("[2,7],[5,943]", "[5,943],[2,7]", "in order of cell");
+    check("[2,7],[5,943]", "[2,7],[2,943]", "in order of cell");
+    check("[2,7]", "[2,0]", "above 0");
+    check("[2,7]", "[2,-943]", "above 0");
+    check("[2,7]", "[2,7.943]", "invalid type, expected i64");
+    check("[2,7]", "[2]", "invalid length");
+    check("\"gap_ppm\":", "\"gap_ppm\":1", "`gap_ppm` of `bound`");
+    check("\"bound\":{\"total\":", "\"bound\":{\"total\":1", "`total` of `bound`");
+    check("1/65536 thousandth", "943 thousandths", "not in 1/65536");
+    check("\"price_unit\":", "\"943\":", "unknown field");
 }
 
 /// A change of the written plan that can be read, and part of what does not fit.
@@ -604,17 +662,31 @@ fn the_summary_is_short_and_opens_with_what_is_at_risk() {
     let mut fifo = cost;
     fifo.waiting += cost.total();
     let summary = Summary::of(&snapshot, &plan, cost, Some(fifo));
-    let extras = Extras { rule: Rule::BandEdf, quarantined: 2 };
+    let bound = Cost::from_thousandths(cost.total().thousandths() * 1000 / 1012);
+    let extras = Extras { rule: Rule::Priced, quarantined: 2, band_edf: Some(cost.total()), bound: Some(bound) };
     let text = summary_text(&summary, &snapshot, extras);
     assert!(text.lines().count() <= 45, "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 100 && line.trim_end() == line), "{text}");
     assert_eq!(text.lines().nth(1), Some("STRICT BANDS: 1 LINE AT RISK, neither run nor cancelled:"));
     assert_eq!(text.lines().nth(2), Some("  A3  FBC  immediate"));
-    for expected in ["50.0 % less than first in, first out", "2 rows of the extract", "examples", "3 proposed"] {
+    let proof = "Proof       at most 1.21 % above the best possible, strict bands first (bound ";
+    for expected in [
+        "50.0 % less than first in, first out and 0.0 % less than band-edf\n",
+        proof,
+        "2 rows of the extract",
+        "examples",
+        "3 proposed",
+    ] {
         assert!(text.contains(expected), "{text} lacks {expected}");
     }
     let json = summary_json(&summary, &snapshot, extras).unwrap();
     assert_eq!(json["strict_not_met"][0]["accession"], "A3");
     assert_eq!(json["saved_permille"], 500);
+    assert_eq!(json["saved_on_band_edf_permille"], 0);
+    assert_eq!(json["bound"], bound.thousandths());
+    assert_eq!(json["gap_ppm"], gap(cost.total(), bound).unwrap());
+    let plain = Extras { rule: Rule::BandEdf, band_edf: None, bound: None, ..extras };
+    let text = summary_text(&summary, &snapshot, plain);
+    assert!(text.contains("50.0 % less than first in, first out\n") && !text.contains("Proof"), "{text}");
     assert_eq!(json["lines"]["total"], snapshot.backlog.lines.len());
 }

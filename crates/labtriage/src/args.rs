@@ -1,6 +1,7 @@
 //! What did the user ask for? The command line, as typed.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use labtriage_core::plan::Rule;
@@ -11,14 +12,15 @@ Exit codes:
   0   plan made, or the check passed
   1   plan made, but a strict-band line is not met
   2   bad arguments or input; nothing was written
-  3   plan made, but only the first-in-first-out floor
+  3   plan made, but only the greedy floor: a plan of ours broke a law
   70  a bug in LabTriage: please report it";
 
 const PLAN_EXAMPLES: &str = "\
 Examples:
   labtriage plan examples/south-east-london
   labtriage plan tonight/backlog.csv --now 2024-06-10T20:00 --out tonight/plan
-  labtriage plan tonight --config our-laboratory --rule edf --json
+  labtriage plan tonight --config our-laboratory --time-limit 60 --gap 0.5
+  labtriage plan tonight --rule edf --json
   labtriage plan tonight --previous last-night/plan";
 
 const CHECK_EXAMPLES: &str = "\
@@ -95,9 +97,15 @@ pub(crate) struct OutputArguments {
 pub(crate) struct PlanArguments {
     #[command(flatten)]
     pub(crate) input: InputArguments,
-    /// The rule that makes the plan.
-    #[arg(long, value_enum, default_value_t = RuleName::BandEdf)]
-    pub(crate) rule: RuleName,
+    /// Plan by a greedy rule, without the optimizer and without a proof.
+    #[arg(long, value_enum)]
+    pub(crate) rule: Option<RuleName>,
+    /// End the search so that the plan is there after so many seconds, reading aside [default: when it is done].
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, conflicts_with = "rule")]
+    pub(crate) time_limit: Option<Duration>,
+    /// End the search of a stage when its plan is proven to be at most so far above the best, in percent.
+    #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "0.1", conflicts_with = "rule")]
+    pub(crate) gap: f64,
     /// Where the plan goes [default: `plan` inside the folder, or beside the CSV].
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
@@ -176,6 +184,16 @@ pub(crate) enum RuleName {
     Edf,
     /// Band, then earliest expiry.
     BandEdf,
+}
+
+fn seconds(typed: &str) -> Result<Duration, String> {
+    let seconds = typed.parse().ok().and_then(|seconds: f64| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or_else(|| "write seconds as 60 or 2.5".to_owned())
+}
+
+fn percent(typed: &str) -> Result<f64, String> {
+    let percent = typed.parse().ok().filter(|percent| (0.0..=100.0).contains(percent));
+    percent.ok_or_else(|| "write a percentage from 0 to 100, such as 0.1".to_owned())
 }
 
 impl RuleName {

@@ -1,5 +1,6 @@
 //! What does each command do?
 
+mod charged;
 pub(crate) mod check;
 pub(crate) mod explain;
 pub(crate) mod generate;

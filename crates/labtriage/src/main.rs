@@ -2,15 +2,20 @@
 //!
 //! The binary is arguments, files, the clock and the terminal; everything else lives in the
 //! library crates. Reading order: `args` (what was asked), `inputs` (from files to a snapshot),
-//! `commands` (what is done), `terminal` (what is shown), `failure` (what went wrong).
+//! `commands` (what is done), `making` (which plan leaves the program), `proof` (how near the best it is), `terminal` (what is shown), `failure` (what went wrong).
 
 mod args;
 mod commands;
 mod failure;
 mod inputs;
+mod making;
+mod proof;
 mod terminal;
 
+use std::panic::Location;
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
 use clap::{CommandFactory, Parser};
 
@@ -18,10 +23,8 @@ use crate::args::{Arguments, Command};
 use crate::failure::{Failure, OUR_BUG};
 
 fn main() -> ExitCode {
-    // A panic is our bug; its words could quote the input, so only its place is shown.
     std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map_or_else(String::new, |place| format!(" at {}:{}", place.file(), place.line()));
-        terminal::words(&format!("this is a bug in LabTriage{place}: please report it; nothing was written"));
+        *PANICKED_AT.lock().unwrap_or_else(PoisonError::into_inner) = panic.location().map(place);
     }));
     match std::panic::catch_unwind(|| run(&Arguments::parse())) {
         Ok(Ok(code)) => ExitCode::from(code),
@@ -29,8 +32,24 @@ fn main() -> ExitCode {
             show(&failure);
             ExitCode::from(failure.exit_code())
         }
-        Err(_) => ExitCode::from(OUR_BUG),
+        Err(_) => {
+            let place = PANICKED_AT.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
+            terminal::words(&format!("this is a bug in LabTriage{place}: please report it; nothing was written"));
+            ExitCode::from(OUR_BUG)
+        }
     }
+}
+
+/// Where the last panic was. Its words could quote the input, so only the place is kept; and it is
+/// only shown when nothing has caught it, as the optimizer does with those of its solver.
+static PANICKED_AT: Mutex<Option<String>> = Mutex::new(None);
+
+/// A place in our own sources; in those of others the name of the file, for the rest is a path of the
+/// machine that built the program.
+fn place(location: &Location<'_>) -> String {
+    let file = Path::new(location.file());
+    let file = if file.is_absolute() { file.file_name().map_or(file, Path::new) } else { file };
+    format!(" at {}:{}", file.display(), location.line())
 }
 
 fn run(arguments: &Arguments) -> Result<u8, Failure> {

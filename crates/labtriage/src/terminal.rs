@@ -5,7 +5,12 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use labtriage_core::audit::Violation;
+use labtriage_core::cost::gap;
 use labtriage_core::finding::Finding;
+use labtriage_core::units::Cost;
+use labtriage_formats::outputs::percent_of_millionths;
+use labtriage_optimizer::engine::Phase;
+use labtriage_optimizer::optimise::Progress;
 
 /// Findings printed at most; the rest is counted.
 const FINDINGS_SHOWN: usize = 50;
@@ -53,14 +58,17 @@ impl Bar {
             Some(0),
             if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() },
         );
-        let style = ProgressStyle::with_template("{msg:<10} [{bar:40}] {percent:>3} %")
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
-        bar.set_style(style);
         Self(bar)
+    }
+
+    fn style(&self, template: &str) {
+        self.0.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
     }
 
     /// Begins a phase of so many units.
     pub(crate) fn phase(&self, name: &'static str, total: u64) {
+        self.0.disable_steady_tick();
+        self.style("{msg:<10} [{bar:40}] {percent:>3} %");
         self.0.set_message(name);
         self.0.set_length(total.max(1));
         self.0.set_position(0);
@@ -71,10 +79,38 @@ impl Bar {
         self.0.set_position(position);
     }
 
+    /// Says how far the optimizer is: stage, what it does, cost and bound of the stage.
+    pub(crate) fn search(&self, progress: &Progress) {
+        if self.0.is_hidden() {
+            return;
+        }
+        self.style("{spinner} {msg} ({elapsed})");
+        self.0.enable_steady_tick(Duration::from_millis(200));
+        self.0.set_message(search_words(progress));
+    }
+
     /// Takes the bar away.
     pub(crate) fn clear(&self) {
         self.0.finish_and_clear();
     }
+}
+
+/// `stage 2 of 3, chains: cost 1234.5, bound 1230.1, gap 0.36 %`.
+fn search_words(progress: &Progress) -> String {
+    let Progress { stage: (stage, stages), engine } = progress;
+    let phase = match engine.phase {
+        Phase::Prices => "prices",
+        Phase::Assign => "assigning",
+        Phase::Chains => "chains",
+        Phase::Neighbourhoods => "neighbourhoods",
+    };
+    let cost = engine.cost.map(Cost::from_thousandths);
+    // A bound is shown in whole thousandths; the proof is worked out again from the prices.
+    let bound = engine.bound.filter(|bound| bound.is_finite()).map(|bound| Cost::from_thousandths(bound as i64));
+    let named = |name: &str, cost: Option<Cost>| cost.map_or_else(String::new, |cost| format!(", {name} {cost}"));
+    let gap = cost.zip(bound).and_then(|(cost, bound)| gap(cost, bound));
+    let gap = gap.map_or_else(String::new, |gap| format!(", gap {}", percent_of_millionths(gap)));
+    format!("stage {} of {stages}, {phase}{}{}{gap}", stage + 1, named("cost", cost), named("bound", bound))
 }
 
 /// How long each phase took.

@@ -6,6 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::Value;
+
 /// A folder of a test's own, with one sound night in `night/`.
 struct Bench {
     folder: tempfile::TempDir,
@@ -116,6 +118,8 @@ fn bad_arguments_and_inputs_are_refused_and_nothing_is_written() {
     insta::assert_snapshot!("bad_now", bench.run(&["plan", "night", "--now", "2026-10-25T01:30"]));
     insta::assert_snapshot!("bad_rule", bench.run(&["plan", "night", "--rule", "best"]));
     insta::assert_snapshot!("unknown_scenario", bench.run(&["generate", "--scenario", "synnovis", "--out", "x"]));
+    insta::assert_snapshot!("bad_gap", bench.run(&["plan", "night", "--gap", "101"]));
+    insta::assert_snapshot!("rule_without_limit", bench.run(&["plan", "night", "--time-limit", "2", "--rule", "fifo"]));
     fs::write(bench.path("night/policy.toml"), "version = \"x\"\nbandz = 1\n").unwrap();
     insta::assert_snapshot!("broken_policy", bench.run(&["plan", "night"]));
     assert!(["broken/plan", "empty/plan", "night/plan", "x"].iter().all(|name| !bench.path(name).exists()));
@@ -208,6 +212,94 @@ fn a_tampered_plan_is_found_out() {
     assert!(bench.run(&["check", "--plan", "night/plan"]).contains("P002"));
 }
 
+/// A night of sixteen blood counts for which there is hardly room.
+fn scarce_night(bench: &Bench) {
+    let row = |n: usize| {
+        format!(
+            "C{n},R{n},P{n},Z9A01,,emergency,2026-11-23T13:00,2026-11-23T13:40,2026-11-23T14:00,,EDTA,KINGS,ambient,,,FBC,\n"
+        )
+    };
+    bench.night("scarce", &(0..16).map(row).collect::<String>());
+    let shipped = include_str!("../../../config/network.toml");
+    let scarce = shipped.replacen("\ncapacity_percent = 100 ", "\ncapacity_percent = 1 ", 1);
+    assert_ne!(scarce, shipped);
+    fs::write(bench.path("scarce/network.toml"), scarce).unwrap();
+}
+
+#[test]
+fn what_is_scarce_has_a_price_that_explain_names() {
+    let bench = Bench::new();
+    scarce_night(&bench);
+    assert!(bench.run(&["plan", "scarce", "--time-limit", "2"]).contains("\nProof       at most "));
+    let explained: String =
+        (0..16).map(|n| bench.run(&["explain", &format!("C{n}"), "--plan", "scarce/plan"])).collect();
+    let row = |label: &str, words: &str| {
+        let found = explained.lines().any(|line| line.starts_with(label) && line.contains(words));
+        assert!(found, "{label} {words}: {explained}");
+    };
+    row("  charged  ", " weighted days for booking in at KINGS Mon 23 Nov 20:00–21:00, once for all that share it");
+    row("  would charge ", " weighted days for booking in at ");
+    let json: String =
+        (0..16).map(|n| bench.run(&["explain", &format!("C{n}"), "--plan", "scarce/plan", "--json"])).collect();
+    assert!(json.contains("\"charged\":[{\"amount\":1,\"cost_thousandths\":"), "{json}");
+    assert!(json.contains("\"would_be_charged\":[{\"amount\":1,\"cost_thousandths\":"), "{json}");
+    // Rules look at no prices.
+    bench.run(&["plan", "scarce", "--rule", "band-edf"]);
+    assert!(!bench.run(&["explain", "C0", "--plan", "scarce/plan"]).contains("charged"));
+}
+
+#[test]
+fn a_plan_that_states_what_it_does_not_hold_is_refused() {
+    let bench = Bench::new();
+    scarce_night(&bench);
+    let refused = |arguments: &[&str], change: fn(&mut Value)| {
+        fs::remove_dir_all(bench.path("x")).unwrap_or_default();
+        bench.run(&[&["plan", "scarce", "--out", "x", "--quiet"], arguments].concat());
+        let path = bench.path("x/plan.json");
+        let mut plan: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        change(&mut plan);
+        fs::write(&path, plan.to_string()).unwrap();
+        bench.run(&["check", "--plan", "x"])
+    };
+    insta::assert_snapshot!(
+        "another_cost",
+        refused(&["--rule", "edf"], |plan| {
+            for part in ["waiting", "total"] {
+                let cost = &mut plan["cost"][part];
+                *cost = (cost.as_i64().unwrap() - 1000).into();
+            }
+        })
+    );
+    let bound = refused(&["--time-limit", "1"], |plan| {
+        let bound = plan["bound"]["total"].as_i64().unwrap() - 1;
+        let first = plan["bound"]["stages"][0]["bound"].as_i64().unwrap() - 1;
+        let above = plan["cost"]["total"].as_i64().unwrap() - bound;
+        plan["bound"]["total"] = bound.into();
+        plan["bound"]["stages"][0]["bound"] = first.into();
+        plan["bound"]["gap_ppm"] = ((above * 1_000_000 + bound - 1) / bound).into();
+    });
+    assert!(bound.contains("exit 2") && bound.contains("P005 the plan states a bound of "), "{bound}");
+    let priced = refused(&["--time-limit", "1"], |plan| {
+        let price = &mut plan["bound"]["stages"][0]["prices"][0][1];
+        *price = (price.as_i64().unwrap() * 2).into();
+    });
+    assert!(priced.contains("exit 2") && priced.contains("P005"), "{priced}");
+    let stages = refused(&["--time-limit", "1"], |plan| {
+        plan["bound"]["stages"].as_array_mut().unwrap().push(serde_json::json!({ "bound": 0, "prices": [] }));
+    });
+    assert!(stages.contains("exit 2") && stages.contains("P003"), "{stages}");
+}
+
+#[test]
+fn when_there_is_no_time_the_greedy_plan_leaves() {
+    let bench = Bench::new();
+    let planned = bench.run(&["plan", "night", "--time-limit", "0"]);
+    assert!(planned.contains("exit 0") && planned.contains("(rule band-edf)"), "{planned}");
+    let plan = fs::read_to_string(bench.path("night/plan/plan.json")).unwrap();
+    assert!(plan.contains("\"stopped\":{\"why\":\"time limit\",\"holds\":\"greedy plan (band-edf)\"}"), "{plan}");
+    assert!(bench.run(&["check", "--plan", "night/plan"]).contains("the plan is lawful"));
+}
+
 #[test]
 fn help_has_examples_and_exit_codes() {
     let bench = Bench::new();
@@ -219,7 +311,7 @@ fn help_has_examples_and_exit_codes() {
 }
 
 #[test]
-fn every_scenario_is_planned_lawfully_by_every_rule() {
+fn every_scenario_is_planned_lawfully_by_every_rule_and_by_prices() {
     let bench = Bench::new();
     for scenario in ["synnovis-week-1", "planned-reduction", "analyser-down", "normal-night"] {
         for hostile in [false, true] {
@@ -228,8 +320,9 @@ fn every_scenario_is_planned_lawfully_by_every_rule() {
                 vec!["generate", "--scenario", scenario, "--samples", "1500", "--seed", "3", "--out", &out];
             arguments.extend(hostile.then_some("--hostile"));
             assert!(bench.run(&arguments).contains("exit 0"));
-            for rule in ["fifo", "edf", "band-edf"] {
-                let planned = bench.run(&["plan", &out, "--rule", rule, "--quiet"]);
+            let rules = ["fifo", "edf", "band-edf"].map(|rule| ["--rule", rule]);
+            for how in rules.into_iter().chain([["--time-limit", "0.5"]]) {
+                let planned = bench.run(&[&["plan", &out, "--quiet"][..], &how].concat());
                 assert!(planned.contains("exit 0") || planned.contains("exit 1"), "{planned}");
                 let checked = bench.run(&["check", "--plan", &format!("{out}/plan")]);
                 assert!(checked.contains("the plan is lawful"), "{checked}");

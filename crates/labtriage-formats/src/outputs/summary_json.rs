@@ -1,9 +1,11 @@
 //! How does the night stand, for machines? The figures of a summary as JSON.
 
+use labtriage_core::cost::gap;
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::summary::{BandLines, Summary};
 use labtriage_core::table::LineIx;
 use labtriage_core::time::Minutes;
+use labtriage_core::units::Cost;
 use serde::Serialize;
 
 use super::summary_text::{Extras, group_words};
@@ -26,6 +28,10 @@ struct JsonSummary<'a> {
     cost: JsonCost,
     cost_fifo: Option<i64>,
     saved_permille: Option<i64>,
+    cost_band_edf: Option<i64>,
+    saved_on_band_edf_permille: Option<i64>,
+    bound: Option<i64>,
+    gap_ppm: Option<u64>,
     quarantined: u64,
     figures: &'static str,
 }
@@ -175,6 +181,10 @@ pub fn summary_json(
         },
         cost_fifo: summary.fifo.map(|fifo| fifo.total().thousandths()),
         saved_permille: summary.saved_permille(),
+        cost_band_edf: extras.band_edf.map(Cost::thousandths),
+        saved_on_band_edf_permille: extras.band_edf.and_then(|other| summary.saved_on(other)),
+        bound: extras.bound.map(Cost::thousandths),
+        gap_ppm: extras.bound.and_then(|bound| gap(cost.total(), bound)),
         quarantined: extras.quarantined,
         figures: "shipped stability figures are examples: a laboratory must replace them by its own",
     })

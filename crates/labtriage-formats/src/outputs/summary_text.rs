@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 
 use labtriage_core::capacity::Resource;
+use labtriage_core::certificate::stage::count;
+use labtriage_core::cost::gap;
 use labtriage_core::plan::Rule;
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::summary::{BandLines, Group, Summary, Tightness};
@@ -21,6 +23,10 @@ pub struct Extras {
     pub rule: Rule,
     /// Rows of the extract that were set aside.
     pub quarantined: u64,
+    /// What the plan of `band-edf` costs, where prices were to make the plan.
+    pub band_edf: Option<Cost>,
+    /// No plan costs less, where there is a proof.
+    pub bound: Option<Cost>,
 }
 
 /// The summary a manager reads: aligned plain text, at most about forty-five lines.
@@ -32,6 +38,7 @@ pub fn summary_text(summary: &Summary, snapshot: &Snapshot, extras: Extras) -> S
     samples(&mut out, summary);
     tightest(&mut out, summary, snapshot);
     cost(&mut out, summary, extras);
+    proof(&mut out, summary, snapshot, extras);
     if extras.quarantined > 0 {
         let rows = if extras.quarantined == 1 { "row" } else { "rows" };
         let _ = writeln!(out, "Quarantine  {} {rows} of the extract set aside: see quarantine.csv", extras.quarantined);
@@ -198,15 +205,38 @@ fn cost(out: &mut String, summary: &Summary, extras: Extras) {
     let _ = write!(out, "Cost        {} weighted days", grouped_cost(total));
     match summary.saved_permille() {
         Some(0) if extras.rule == Rule::Fifo => out.push_str(" (this is the plan first in, first out)"),
-        Some(saved) if saved >= 0 => {
-            let _ = write!(out, ", {} less than first in, first out", percent(saved.unsigned_abs()));
-        }
-        Some(more) => {
-            let _ = write!(out, ", {} MORE than first in, first out", percent(more.unsigned_abs()));
+        Some(saved) => {
+            let _ = write!(out, ", {} first in, first out", less(saved));
         }
         None => {}
     }
+    if let Some(saved) = extras.band_edf.and_then(|other| summary.saved_on(other)) {
+        let _ = write!(out, " and {} band-edf", less(saved));
+    }
     out.push('\n');
+}
+
+/// How near the best the plan is, where that is proven.
+fn proof(out: &mut String, summary: &Summary, snapshot: &Snapshot, extras: Extras) {
+    let Some(bound) = extras.bound else { return };
+    let first = if count(snapshot) > 1 { ", strict bands first" } else { "" };
+    let near = match gap(summary.cost.total(), bound) {
+        Some(gap) => format!("at most {} above the best possible", percent_of_millionths(gap)),
+        None => "no part of the cost is proven to be needed".to_owned(),
+    };
+    let _ = writeln!(out, "Proof       {near}{first} (bound {} weighted days)", grouped_cost(bound));
+}
+
+/// `12.3 % less than`, of thousandths.
+fn less(saved: i64) -> String {
+    let word = if saved >= 0 { "less" } else { "MORE" };
+    format!("{} {word} than", percent(saved.unsigned_abs()))
+}
+
+/// `0.12 %` of millionths, rounded up.
+pub fn percent_of_millionths(millionths: u64) -> String {
+    let hundredths = millionths.div_ceil(100);
+    format!("{}.{:02} %", hundredths / 100, hundredths % 100)
 }
 
 /// `12.3 %` of thousandths.

@@ -10,6 +10,7 @@ use labtriage_core::time::Instant;
 use labtriage_core::units::Cost;
 use serde::{Deserialize, Serialize};
 
+use super::bound::RawBound;
 use super::{Counts, Document, Header, Input, Stopped};
 
 /// The unit of every cost in the file.
@@ -74,7 +75,7 @@ pub(super) struct RawHeader {
     pub(super) inputs: Option<Vec<RawInput>>,
     pub(super) cost: Option<RawCost>,
     pub(super) floor: Option<RawFloor>,
-    pub(super) bound: Option<Option<i64>>,
+    pub(super) bound: Option<Option<RawBound>>,
     pub(super) stopped: Option<RawStopped>,
     pub(super) slots: Option<Vec<String>>,
     pub(super) counts: Option<RawCounts>,
@@ -100,7 +101,7 @@ impl RawHeader {
             inputs: Some(document.inputs.iter().map(input).collect()),
             cost: Some(RawCost::of(&document.cost)),
             floor: Some(RawFloor { fifo: document.fifo.map(Cost::thousandths), own: document.own.thousandths() }),
-            bound: Some(document.bound.map(Cost::thousandths)),
+            bound: Some(document.bound.as_ref().map(|bound| RawBound::of(bound, document.cost.total()))),
             stopped: Some(RawStopped { why: document.stopped.why.clone(), holds: document.stopped.holds.clone() }),
             slots: Some(slots),
             counts: Some(RawCounts {
@@ -128,6 +129,8 @@ impl RawHeader {
         let floor = self.floor.ok_or_else(|| missing("floor"))?;
         let stopped = self.stopped.ok_or_else(|| missing("stopped"))?;
         let counts = self.counts.ok_or_else(|| missing("counts"))?;
+        let cost = self.cost.ok_or_else(|| missing("cost"))?.finish()?;
+        let bound = self.bound.ok_or_else(|| missing("bound"))?.map(|bound| bound.finish(cost.total())).transpose()?;
         let document = Document {
             program: self.program.ok_or_else(|| missing("program"))?,
             options: self.options.ok_or_else(|| missing("options"))?,
@@ -135,10 +138,10 @@ impl RawHeader {
                 .into_iter()
                 .map(|input| Input { role: input.role, path: input.path, sha256: input.sha256 })
                 .collect(),
-            cost: self.cost.ok_or_else(|| missing("cost"))?.finish()?,
+            cost,
             fifo: floor.fifo.map(Cost::from_thousandths),
             own: Cost::from_thousandths(floor.own),
-            bound: self.bound.ok_or_else(|| missing("bound"))?.map(Cost::from_thousandths),
+            bound,
             stopped: Stopped { why: stopped.why, holds: stopped.holds },
             quarantined: self.quarantined.ok_or_else(|| missing("quarantined"))?,
         };
@@ -150,7 +153,7 @@ impl RawHeader {
             rule: Rule::MAKERS
                 .into_iter()
                 .find(|known| known.text() == rule)
-                .ok_or("`rule` is none of fifo, edf, band-edf")?,
+                .ok_or("`rule` is none of fifo, edf, band-edf, priced")?,
             slots,
             counts: Counts { samples, lines, requests, patients, visits },
         })

@@ -4,15 +4,19 @@ use std::fs::File;
 use std::path::Path;
 
 use labtriage_core::audit::audit;
-use labtriage_core::cost::cost;
+use labtriage_core::cost::gap;
 use labtriage_core::finding::{Code, Finding};
 use labtriage_core::plan::Plan;
+use labtriage_core::snapshot::Snapshot;
+use labtriage_core::units::Cost;
+use labtriage_formats::outputs::percent_of_millionths as percent;
 use labtriage_formats::plan_json::{self, Header, read_plan};
 use serde_json::json;
 
 use crate::args::{CheckArguments, OutputArguments};
 use crate::failure::Failure;
 use crate::inputs::{Night, Now, Sources};
+use crate::proof::Proof;
 use crate::terminal::{self, Bar, Timings};
 
 /// Checks inputs or a plan; returns the exit code.
@@ -86,29 +90,44 @@ fn check_plan(out: &Path, output: &OutputArguments) -> Result<u8, Failure> {
     if !broken.is_empty() {
         return Err(Failure::Unlawful(broken));
     }
-    let recomputed = cost(&night.snapshot, &plan);
-    if recomputed != header.document.cost {
-        let message = format!(
-            "the plan states a cost of {}, its decisions cost {}",
-            header.document.cost.total(),
-            recomputed.total()
-        );
-        return Err(Finding::new(Code::PlanMismatch, message).at(plan_json::FILE, 0, 0).into());
-    }
+    let proof = prove(&header, &night.snapshot, &plan)?;
     if output.quiet {
         return Ok(0);
     }
-    let (samples, lines) = (plan.samples.len(), plan.lines.len());
-    if output.json {
-        let total = recomputed.total().thousandths();
-        let facts = json!({ "lawful": true, "samples": samples, "lines": lines, "rule": plan.rule.text(), "cost_thousandths": total });
-        terminal::data(&format!("{facts}\n"));
-    } else {
-        terminal::data(&format!(
-            "the plan is lawful: {lines} lines of {samples} samples, rule {}, cost {} weighted days as stated\n",
-            plan.rule.text(),
-            recomputed.total()
-        ));
-    }
+    terminal::data(&if output.json { facts(&plan, &proof) } else { sentence(&plan, &proof) });
     Ok(0)
+}
+
+/// Works out cost, bounds and gap again, and refuses a plan that states others.
+fn prove(header: &Header, snapshot: &Snapshot, plan: &Plan) -> Result<Proof, Finding> {
+    let stated = header.document.bound.as_ref();
+    let certificate = stated.map(|bound| bound.certificate(snapshot)).transpose()?;
+    let proof = Proof::of(snapshot, plan, certificate.as_ref())?;
+    proof.holds(&header.document.cost, stated)?;
+    Ok(proof)
+}
+
+fn facts(plan: &Plan, proof: &Proof) -> String {
+    let (cost, bound) = (proof.cost.total(), proof.bound());
+    let facts = json!({
+        "lawful": true,
+        "samples": plan.samples.len(),
+        "lines": plan.lines.len(),
+        "rule": plan.rule.text(),
+        "cost_thousandths": cost.thousandths(),
+        "bound_thousandths": bound.map(Cost::thousandths),
+        "gap_ppm": bound.and_then(|bound| gap(cost, bound)),
+    });
+    format!("{facts}\n")
+}
+
+fn sentence(plan: &Plan, proof: &Proof) -> String {
+    let (samples, lines, rule) = (plan.samples.len(), plan.lines.len(), plan.rule.text());
+    let cost = proof.cost.total();
+    let lawful = format!(
+        "the plan is lawful: {lines} lines of {samples} samples, rule {rule}, cost {cost} weighted days as stated\n"
+    );
+    let Some(bound) = proof.bound() else { return lawful };
+    let gap = gap(cost, bound).map_or_else(String::new, |gap| format!(", gap {}", percent(gap)));
+    format!("{lawful}its prices prove the bound that it states: {bound} weighted days{gap}\n")
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use labtriage_core::capacity::{Resource, When};
 use labtriage_core::catalogue::{Limit, State};
 use labtriage_core::finding::{Code, Finding};
-use labtriage_core::plan::{Cancel, Disposition, Hold, Plan, Run, Step};
+use labtriage_core::plan::{Cancel, Disposition, Hold, Plan, Rule, Run, Step};
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::table::{CellIx, LineIx, SampleIx, SlotIx};
 use labtriage_core::time::Instant;
@@ -14,28 +14,33 @@ use labtriage_optimizer::explain::{Alternative, Change, Explanation, Lacking, Ob
 use serde_json::json;
 
 use crate::args::ExplainArguments;
+use crate::commands::charged::{Charge, Charges, words};
 use crate::commands::check::{Opened, open};
 use crate::failure::Failure;
 use crate::terminal;
 
 /// Explains lines; returns the exit code.
 pub(crate) fn explain(arguments: &ExplainArguments) -> Result<u8, Failure> {
-    let Opened { night, plan, .. } = open(&arguments.plan)?;
+    let Opened { header, night, plan } = open(&arguments.plan)?;
     let snapshot = &night.snapshot;
+    let certificate = header.document.bound.map(|bound| bound.certificate(snapshot)).transpose()?;
     let lines = lines_of(snapshot, &arguments.what);
     if lines.is_empty() {
         let message = "no sample, request or patient of this name is in the plan";
         let hint = "an accession number that was set aside stands in quarantine.csv";
         return Err(Finding::new(Code::NotInPlan, message).hint(hint).into());
     }
-    let words = Words { snapshot, plan: &plan };
+    // A greedy plan has not looked at prices, even where they prove how good it is.
+    let certificate = certificate.as_ref().filter(|_| plan.rule == Rule::Priced);
+    let charges = certificate.map(|certificate| Charges { snapshot, plan: &plan, certificate });
+    let in_words = Words { snapshot, plan: &plan, charges };
     let mut all = Vec::new();
     for line in lines {
         let explanation = why(snapshot, &plan, line);
         if arguments.json {
-            all.push(words.json(&explanation));
+            all.push(in_words.json(&explanation));
         } else {
-            terminal::data(&words.text(&explanation));
+            terminal::data(&in_words.text(&explanation));
         }
     }
     if arguments.json {
@@ -80,6 +85,8 @@ fn change(obstacle: &Obstacle) -> Option<&Change> {
 struct Words<'a> {
     snapshot: &'a Snapshot,
     plan: &'a Plan,
+    /// Where prices have made the plan.
+    charges: Option<Charges<'a>>,
 }
 
 impl Words<'_> {
@@ -95,10 +102,16 @@ impl Words<'_> {
         row("clock", &self.clock(explanation));
         row("history", &self.history(explanation.line));
         row("cost", &self.cost(explanation));
+        for charge in self.charged(explanation.line) {
+            row("charged", &words(&charge, &self.cell(charge.cell)));
+        }
         if let Some(obstacle) = &explanation.obstacle {
             row("stopped by", &self.obstacle(obstacle, explanation));
             if let Some(saved) = self.saved_by(obstacle) {
                 row("saved by", &saved);
+            }
+            for charge in self.would_be_charged(explanation) {
+                row("would charge", &words(&charge, &self.cell(charge.cell)));
             }
             if let Some(outranked) = self.outranked_by(obstacle) {
                 row("outranked by", &outranked);
@@ -120,6 +133,8 @@ impl Words<'_> {
             "clock": self.clock(explanation),
             "history": self.history(explanation.line),
             "cost_thousandths": explanation.cost.thousandths(),
+            "charged": self.charges_json(&self.charged(explanation.line)),
+            "would_be_charged": self.charges_json(&self.would_be_charged(explanation)),
             "next_best": explanation.next_best.map(|(alternative, extra)| json!({
                 "choice": self.alternative(alternative), "extra_cost_thousandths": extra.thousandths() })),
             "stopped_by": obstacle.map(|obstacle| self.obstacle(obstacle, explanation)),
@@ -129,6 +144,26 @@ impl Words<'_> {
                 "site": self.snapshot.network.sites[place.site].code,
                 "stopped_by": self.stop(&place.stop) })).collect::<Vec<_>>(),
         })
+    }
+
+    /// What the line is charged for what it uses.
+    fn charged(&self, line: LineIx) -> Vec<Charge> {
+        self.charges.as_ref().map_or_else(Vec::new, |charges| charges.of(line))
+    }
+
+    /// What the change that would have saved the line would be charged for what it uses.
+    fn would_be_charged(&self, explanation: &Explanation) -> Vec<Charge> {
+        let saved = explanation.obstacle.as_ref().and_then(change);
+        let charges = self.charges.as_ref().zip(saved);
+        charges.map_or_else(Vec::new, |(charges, saved)| charges.would_be(explanation.line, saved.run, &saved.steps))
+    }
+
+    fn charges_json(&self, charges: &[Charge]) -> Vec<serde_json::Value> {
+        let one = |charge: &Charge| {
+            json!({ "of": self.cell(charge.cell), "amount": charge.amount,
+                "cost_thousandths": charge.cost.thousandths(), "shared": charge.shared })
+        };
+        charges.iter().map(one).collect()
     }
 
     fn name(&self, line: LineIx) -> String {

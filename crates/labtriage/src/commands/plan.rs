@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use labtriage_core::audit::audit;
-use labtriage_core::cost::cost;
 use labtriage_core::finding::{Code, Finding};
-use labtriage_core::plan::{CostSplit, Plan, Rule};
+use labtriage_core::plan::Rule;
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::summary::Summary;
 use labtriage_formats::outputs::{Extras, OutputFolder, Outputs, summary_json, summary_text, write_outputs};
-use labtriage_formats::plan_json::{Document, Stopped};
+use labtriage_formats::plan_json::{Bound, Document};
 
-use crate::args::PlanArguments;
+use crate::args::{PlanArguments, RuleName};
 use crate::failure::{Failure, ONLY_FLOOR, STRICT_NOT_MET};
 use crate::inputs::{Night, Now, Sources};
+use crate::making::{Made, Search, by_prices, by_rule};
 use crate::terminal::{self, Bar, Timings};
 
 /// Plans a backlog; returns the exit code.
@@ -30,9 +30,11 @@ pub(crate) fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
     let folder = OutputFolder::create(&out)?;
     let now = Now::Typed(arguments.input.now.as_deref());
     let night = sources.read(&now, arguments.input.max_quarantine, &bar, &mut timings)?;
-    let made = make(&night.snapshot, arguments.rule.rule(), &bar, &mut timings)?;
+    let made = make(&night.snapshot, arguments, &bar, &mut timings)?;
     let summary = Summary::of(&night.snapshot, &made.plan, made.cost, Some(made.fifo));
-    let extras = Extras { rule: made.plan.rule, quarantined: night.quarantine.len() as u64 };
+    let quarantined = night.quarantine.len() as u64;
+    let bound = made.bound.as_ref().map(Bound::total);
+    let extras = Extras { rule: made.plan.rule, quarantined, band_edf: made.band_edf, bound };
     let words = summary_text(&summary, &night.snapshot, extras);
     let document = document(&night, &made, &out, arguments);
     bar.phase("writing", 1);
@@ -58,55 +60,41 @@ pub(crate) fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
     })
 }
 
-/// A plan that the audit has passed, with the floor's cost.
-struct Made {
-    plan: Plan,
-    cost: CostSplit,
-    fifo: CostSplit,
-    only_floor: bool,
+fn make(snapshot: &Snapshot, arguments: &PlanArguments, bar: &Bar, timings: &mut Timings) -> Result<Made, Failure> {
+    match arguments.rule {
+        Some(rule) => by_rule(snapshot, rule.rule(), bar, timings),
+        None => {
+            let search = Search { began: Instant::now(), limit: arguments.time_limit, gap: arguments.gap };
+            by_prices(snapshot, &search, bar, timings)
+        }
+    }
 }
 
-/// Makes the plan of a rule and of the floor side by side, and lets no unlawful plan out.
-fn make(snapshot: &Snapshot, rule: Rule, bar: &Bar, timings: &mut Timings) -> Result<Made, Failure> {
-    bar.phase("planning", snapshot.backlog.lines.len() as u64);
-    let progress = |done: usize, _total: usize| bar.at(done as u64);
-    let floor = || (rule != Rule::Fifo).then(|| labtriage_optimizer::plan(snapshot, Rule::Fifo, &|_, _| {}));
-    let (plan, floor) = rayon::join(|| labtriage_optimizer::plan(snapshot, rule, &progress), floor);
-    timings.phase("plan");
-    bar.phase("auditing", 1);
-    let (broken, (own, fifo)) = rayon::join(
-        || audit(snapshot, &plan),
-        || (cost(snapshot, &plan), floor.as_ref().map(|floor| cost(snapshot, floor))),
-    );
-    timings.phase("audit");
-    let fifo = fifo.unwrap_or(own);
-    if broken.is_empty() {
-        return Ok(Made { plan, cost: own, fifo, only_floor: false });
+/// The options of the run that have a say in the plan.
+fn options(arguments: &PlanArguments) -> BTreeMap<String, String> {
+    let rule = arguments.rule.map_or(Rule::Priced, RuleName::rule);
+    let mut options = BTreeMap::from([
+        ("rule".to_owned(), rule.text().to_owned()),
+        ("max-quarantine".to_owned(), arguments.input.max_quarantine.to_string()),
+    ]);
+    if rule == Rule::Priced {
+        options.insert("gap".to_owned(), arguments.gap.to_string());
+        let limit = arguments.time_limit.map(|limit| limit.as_secs_f64().to_string());
+        options.extend(limit.map(|limit| ("time-limit".to_owned(), limit)));
     }
-    match floor {
-        Some(floor) if audit(snapshot, &floor).is_empty() => {
-            terminal::words("the plan of the rule broke a law and was dropped; this is a bug, please report it:");
-            terminal::violations(&broken);
-            Ok(Made { plan: floor, cost: fifo, fifo, only_floor: true })
-        }
-        _ => Err(Failure::OurPlanIsUnlawful(broken)),
-    }
+    options
 }
 
 fn document(night: &Night, made: &Made, out: &Path, arguments: &PlanArguments) -> Document {
-    let options = BTreeMap::from([
-        ("rule".to_owned(), arguments.rule.rule().text().to_owned()),
-        ("max-quarantine".to_owned(), arguments.input.max_quarantine.to_string()),
-    ]);
     Document {
         program: concat!("labtriage ", env!("CARGO_PKG_VERSION")).to_owned(),
-        options,
+        options: options(arguments),
         inputs: night.inputs_for(out),
         cost: made.cost,
         fifo: Some(made.fifo.total()),
-        own: made.cost.total(),
-        bound: None,
-        stopped: Stopped { why: "complete".to_owned(), holds: format!("greedy plan ({})", made.plan.rule.text()) },
+        own: made.band_edf.unwrap_or_else(|| made.cost.total()),
+        bound: made.bound.clone(),
+        stopped: made.stopped.clone(),
         quarantined: night.quarantine.len() as u64,
     }
 }

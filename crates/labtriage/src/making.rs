@@ -1,0 +1,197 @@
+//! Which plan leaves the program? Of the optimizer's and the greedy ones the cheapest that is lawful.
+
+use std::time::{Duration, Instant};
+
+use labtriage_core::audit::{Violation, audit};
+use labtriage_core::certificate::Certificate;
+use labtriage_core::cost::{cost, gap};
+use labtriage_core::plan::{CostSplit, Plan, Rule};
+use labtriage_core::snapshot::Snapshot;
+use labtriage_core::units::Cost;
+use labtriage_formats::plan_json::{Bound, Stopped};
+use labtriage_optimizer::engine::{Settings, Why};
+use labtriage_optimizer::optimise::{Optimised, optimise};
+
+use crate::failure::Failure;
+use crate::proof::{Proof, rehearse};
+use crate::terminal::{self, Bar, Timings};
+
+/// A plan that the audit has passed, and how it came to be.
+pub(crate) struct Made {
+    pub(crate) plan: Plan,
+    pub(crate) cost: CostSplit,
+    /// What first in, first out costs.
+    pub(crate) fifo: CostSplit,
+    /// What band-edf costs, where prices were to make the plan.
+    pub(crate) band_edf: Option<Cost>,
+    pub(crate) bound: Option<Bound>,
+    pub(crate) stopped: Stopped,
+    /// The plan that was asked for broke a law.
+    pub(crate) only_floor: bool,
+}
+
+/// How long to search, and how near the best.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Search {
+    /// When everything was read.
+    pub(crate) began: Instant,
+    /// The time for planning, proof and audit; none: until the work is done.
+    pub(crate) limit: Option<Duration>,
+    /// How far above the bound the plan may be, in percent of the bound.
+    pub(crate) gap: f64,
+}
+
+impl Search {
+    /// The engine looks at (cost − bound) ÷ cost instead.
+    fn settings(&self) -> Settings {
+        let gap = self.gap / 100.0;
+        Settings { gap: gap / (1.0 + gap), ..Settings::default() }
+    }
+
+    fn within(&self, cost: Cost, bound: Cost) -> bool {
+        gap(cost, bound).is_some_and(|gap| gap as f64 <= self.gap * 10_000.0)
+    }
+}
+
+/// A plan with what the audit says of it.
+struct Candidate {
+    plan: Plan,
+    cost: CostSplit,
+    broken: Vec<Violation>,
+}
+
+impl Candidate {
+    fn judge(snapshot: &Snapshot, plan: Plan) -> Self {
+        let (broken, cost) = rayon::join(|| audit(snapshot, &plan), || cost(snapshot, &plan));
+        Self { plan, cost, broken }
+    }
+
+    /// Whether it may leave the program; if not, this is said.
+    fn lawful(&self) -> bool {
+        if !self.broken.is_empty() {
+            let rule = self.plan.rule.text();
+            terminal::words(&format!(
+                "the plan of the rule {rule} broke a law and was dropped; this is a bug, please report it:"
+            ));
+            terminal::violations(&self.broken);
+        }
+        self.broken.is_empty()
+    }
+}
+
+/// The cheapest of these plans that is lawful, the first of several, and whether the first was dropped.
+fn choose(snapshot: &Snapshot, candidates: Vec<Candidate>) -> Result<(Candidate, bool), Failure> {
+    let lawful: Vec<bool> = candidates.iter().map(Candidate::lawful).collect();
+    let dropped = lawful.first() == Some(&false);
+    let mut broken = Vec::new();
+    let mut left = Vec::new();
+    for (candidate, lawful) in candidates.into_iter().zip(lawful) {
+        if lawful { left.push(candidate) } else { broken = candidate.broken }
+    }
+    if left.is_empty() {
+        let last = Candidate::judge(snapshot, labtriage_optimizer::plan(snapshot, Rule::Fifo, &|_, _| {}));
+        left.extend(last.broken.is_empty().then_some(last));
+    }
+    let best = left.into_iter().min_by_key(|candidate| candidate.cost.total());
+    best.map(|best| (best, dropped)).ok_or(Failure::OurPlanIsUnlawful(broken))
+}
+
+/// Makes the plan of a greedy rule and that of first in, first out side by side.
+pub(crate) fn by_rule(snapshot: &Snapshot, rule: Rule, bar: &Bar, timings: &mut Timings) -> Result<Made, Failure> {
+    bar.phase("planning", snapshot.backlog.lines.len() as u64);
+    let progress = |done: usize, _total: usize| bar.at(done as u64);
+    let fifo = || (rule != Rule::Fifo).then(|| labtriage_optimizer::plan(snapshot, Rule::Fifo, &|_, _| {}));
+    let (plan, fifo) = rayon::join(|| labtriage_optimizer::plan(snapshot, rule, &progress), fifo);
+    timings.phase("plan");
+    bar.phase("auditing", 1);
+    let judge = || Candidate::judge(snapshot, plan);
+    let (own, fifo) = rayon::join(judge, || fifo.map(|fifo| cost(snapshot, &fifo)));
+    let fifo = fifo.unwrap_or(own.cost);
+    let (Candidate { plan, cost, .. }, only_floor) = choose(snapshot, vec![own])?;
+    timings.phase("audit");
+    let holds = format!("greedy plan ({})", plan.rule.text());
+    let stopped = Stopped { why: "complete".to_owned(), holds };
+    Ok(Made { plan, cost, fifo, band_edf: None, bound: None, stopped, only_floor })
+}
+
+/// Makes the plan of the optimizer and, before it, that of band-edf, which is the floor.
+pub(crate) fn by_prices(
+    snapshot: &Snapshot,
+    search: &Search,
+    bar: &Bar,
+    timings: &mut Timings,
+) -> Result<Made, Failure> {
+    bar.phase("planning", snapshot.backlog.lines.len() as u64);
+    let progress = |done: usize, _total: usize| bar.at(done as u64);
+    let began = Instant::now();
+    let (floor, fifo) = rayon::join(
+        || Candidate::judge(snapshot, labtriage_optimizer::plan(snapshot, Rule::BandEdf, &progress)),
+        || cost(snapshot, &labtriage_optimizer::plan(snapshot, Rule::Fifo, &|_, _| {})),
+    );
+    timings.phase("floor");
+    let band_edf = floor.cost.total();
+    let found = optimised(snapshot, search, began.elapsed(), bar);
+    timings.phase("search");
+    bar.phase("auditing", 1);
+    let (own, certificate, why) = match found {
+        Some(found) => {
+            let why = why(&found);
+            (Some(Candidate::judge(snapshot, found.plan)), Some(found.certificate), why)
+        }
+        None => (None, None, TIME_LIMIT),
+    };
+    let (Candidate { plan, cost, .. }, dropped) = choose(snapshot, own.into_iter().chain([floor]).collect())?;
+    timings.phase("audit");
+    let bound = certificate.and_then(|certificate| prove(snapshot, &plan, &certificate));
+    timings.phase("proof");
+    let holds = holds(&plan, cost.total(), bound.as_ref().map(Bound::total), search);
+    let stopped = Stopped { why: why.to_owned(), holds };
+    Ok(Made { plan, cost, fifo, band_edf: Some(band_edf), bound, stopped, only_floor: dropped })
+}
+
+/// Why the search stopped when its time was over.
+const TIME_LIMIT: &str = "time limit";
+
+fn why(found: &Optimised) -> &'static str {
+    if found.stopped.contains(&Why::Stopped) {
+        TIME_LIMIT
+    } else if found.stopped.iter().all(|why| *why == Why::Gap) {
+        "gap"
+    } else {
+        "done"
+    }
+}
+
+/// What the optimizer finds in its time; nothing when there is none left. `floor` is what planning by
+/// a rule and its audit took.
+fn optimised(snapshot: &Snapshot, search: &Search, floor: Duration, bar: &Bar) -> Option<Optimised> {
+    // After the search the rest is planned, and all of it is audited, proven and written. A proof at
+    // prices that are not nothing takes up to twice as long.
+    let reserve = search.limit.map(|_| 2 * floor + 2 * rehearse(snapshot)).unwrap_or_default();
+    let stop = || search.limit.is_some_and(|limit| search.began.elapsed() + reserve >= limit);
+    if stop() {
+        return None;
+    }
+    Some(optimise(snapshot, &search.settings(), &stop, &|progress| bar.search(&progress)))
+}
+
+/// What the prices prove of a plan. A proof that cannot be is left out: the plan is lawful without it.
+fn prove(snapshot: &Snapshot, plan: &Plan, certificate: &Certificate) -> Option<Bound> {
+    match Proof::of(snapshot, plan, Some(certificate)) {
+        Ok(proof) => proof.bounds.map(|bounds| Bound::new(certificate, &bounds)),
+        Err(finding) => {
+            terminal::words("the proof of the plan does not hold and was left out; this is a bug, please report it:");
+            terminal::findings(&[finding]);
+            None
+        }
+    }
+}
+
+fn holds(plan: &Plan, cost: Cost, bound: Option<Cost>, search: &Search) -> String {
+    match bound {
+        _ if plan.rule != Rule::Priced => format!("greedy plan ({})", plan.rule.text()),
+        Some(bound) if search.within(cost, bound) => "plan within the gap".to_owned(),
+        Some(_) => "plan with proof".to_owned(),
+        None => "plan without proof".to_owned(),
+    }
+}
