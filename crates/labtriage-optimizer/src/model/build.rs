@@ -166,6 +166,26 @@ impl<'a> Builder<'a> {
         sums
     }
 
+    /// Per slot: the sum of the variables of it and all later slots.
+    pub(super) fn from_slot(&mut self, word: &str, numbers: &[usize], of: &[(Var, usize)]) -> BySlot {
+        let mut in_slot: Vec<Vec<(Var, i64)>> = vec![Vec::new(); self.slots];
+        of.iter().for_each(|&(variable, slot)| in_slot[slot].push((variable, -1)));
+        let mut sums: BySlot = vec![None; self.slots];
+        let mut sum = None;
+        for (slot, mut terms) in in_slot.into_iter().enumerate().rev() {
+            if !terms.is_empty() {
+                terms.extend(sum.map(|later| (later, -1)));
+                let numbers = [numbers, &[slot]].concat();
+                let here = self.derived(word, &numbers);
+                terms.push((here, 1));
+                self.row(word, &numbers, terms, Sense::Exactly, 0);
+                sum = Some(here);
+            }
+            sums[slot] = sum;
+        }
+        sums
+    }
+
     /// The analysers that have a test on their menu, each with the calendar of its run days, at sites that
     /// take the line's band.
     pub(super) fn analysers(&self, line: LineIx, test: TestIx) -> Vec<(AnalyserIx, Option<CalendarIx>)> {

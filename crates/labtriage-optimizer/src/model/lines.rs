@@ -194,17 +194,11 @@ impl Builder<'_> {
 
     /// Not after what was thawed has expired, nor as collected once it is spun elsewhere.
     fn run_thawed(&mut self, tube: &Tube, open: &OpenLine) {
-        for after in tube.after_thaw.iter().filter(|after| after.row == open.row) {
-            for &until in after.limits.keys() {
-                let late = open.runs.iter().filter(|(_, slot, _)| *slot >= until.max(after.slot));
-                let mut terms: Vec<(Var, i64)> = late.map(|(.., run)| (*run, 1)).collect();
-                if terms.is_empty() {
-                    continue;
-                }
-                // The ways that end here or before.
-                let ending = after.limits.range(..=until).flat_map(|(_, ways)| ways);
-                terms.extend(ending.chain([&after.thaw]).map(|&variable| (variable, 1)));
-                self.row("thawed_until", &[open.line.row(), after.slot, until], terms, Sense::AtMost, 2);
+        if !tube.after_thaw.is_empty() {
+            let runs: Vec<_> = open.runs.iter().map(|&(_, slot, run)| (run, slot)).collect();
+            let run_from = self.from_slot("run_from", &[open.line.row()], &runs);
+            for after in tube.after_thaw.iter().filter(|after| after.row == open.row) {
+                self.thawed_until(open, after, &run_from);
             }
         }
         let spoilt: Vec<Var> =
@@ -212,6 +206,17 @@ impl Builder<'_> {
         if !spoilt.is_empty() && !open.runs.is_empty() {
             let runs = open.runs.iter().map(|(.., run)| *run);
             self.at_most_one("run_unspun", &[open.line.row()], runs.chain(spoilt));
+        }
+    }
+
+    fn thawed_until(&mut self, open: &OpenLine, after: &AfterThaw, run_from: &BySlot) {
+        for &until in after.limits.keys() {
+            // What runs before the thawing is stopped elsewhere.
+            let Some(late) = run_from.get(until.max(after.slot)).copied().flatten() else { continue };
+            // The ways that end here or before.
+            let ending = after.limits.range(..=until).flat_map(|(_, ways)| ways);
+            let terms = ending.chain([&after.thaw, &late]).map(|&variable| (variable, 1)).collect();
+            self.row("thawed_until", &[open.line.row(), after.slot, until], terms, Sense::AtMost, 2);
         }
     }
 
