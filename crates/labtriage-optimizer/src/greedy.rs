@@ -70,6 +70,7 @@ pub(crate) struct Tube {
     pub(crate) recollection: Option<Recollection>,
 }
 
+#[derive(Clone)]
 pub(crate) struct Planner<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) remaining: Remaining<'a>,

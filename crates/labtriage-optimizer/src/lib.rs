@@ -12,6 +12,7 @@ pub mod engine;
 pub mod explain;
 mod finish;
 mod greedy;
+pub mod model;
 pub mod optimise;
 mod order;
 mod place;

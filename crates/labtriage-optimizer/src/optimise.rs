@@ -14,7 +14,7 @@ use crate::engine::{self, Settings, Why};
 use crate::greedy::Planner;
 use crate::order;
 use crate::stage::choice::{Choice, SampleChoice, book_in_uses, run_uses};
-use crate::stage::{Ground, Stage, whole_prices};
+use crate::stage::{Ground, Stage, first_prices, whole_prices};
 use crate::way::Way;
 
 /// How far the optimizer is.
@@ -82,7 +82,11 @@ fn plan_stage(
     let theirs = lines.iter().copied().filter(|&line| by_people[snapshot.backlog.patient_of(line).row()]);
     planner.decide(theirs);
     let before = planner.before(number);
-    let solution = engine::solve(&Stage::new(planner, ground, &before), settings, stop, progress);
+    let mut rough = planner.clone();
+    rough.decide(lines.iter().copied());
+    let first = first_prices(&rough, lines);
+    drop(rough);
+    let solution = engine::solve(&Stage::new(planner, ground, &before, first), settings, stop, progress);
     for choice in solution.choices.iter().flatten() {
         planner.adopt(choice);
     }

@@ -12,6 +12,7 @@ use crate::remaining::{ANY_VOLUME, RunRequest};
 use crate::way::cut_off_day;
 
 /// Visits given so far, and when each collection point's tubes arrive.
+#[derive(Clone)]
 pub(crate) struct Visits {
     list: Vec<Visit>,
     of_patient: Vec<Option<u32>>,
@@ -22,6 +23,7 @@ pub(crate) struct Visits {
 }
 
 /// When a day's fresh tubes start their clock, and where and when they arrive.
+#[derive(Clone)]
 struct CollectionDay {
     collected: Instant,
     arrivals: Vec<(SiteIx, Instant)>,
@@ -49,7 +51,7 @@ impl Visits {
         }
     }
 
-    fn of(&self, patient: PatientIx) -> Option<Visit> {
+    pub(crate) fn of(&self, patient: PatientIx) -> Option<Visit> {
         self.of_patient[patient.row()].map(|at| self.list[at as usize])
     }
 

@@ -33,6 +33,14 @@ Examples:
   labtriage explain 24A0001234 --plan tonight/plan
   labtriage explain RQ0000042 --plan tonight/plan --json";
 
+const MODEL_EXAMPLES: &str = "\
+Examples:
+  labtriage model --format mps tonight --out tonight.mps
+  labtriage model --format lp tonight/backlog.csv --now 2024-06-10T20:00 --out tonight.lp
+
+The model is exact and large: some thousand variables a sample. It is meant for small backlogs, to compare
+LabTriage with a general solver. All lines are one problem: strict bands are weighed, not planned first.";
+
 const GENERATE_EXAMPLES: &str = "\
 Examples:
   labtriage generate --scenario synnovis-week-1 --samples 11000 --seed 1 --out week-1
@@ -60,6 +68,9 @@ pub(crate) enum Command {
     /// Make a scenario folder of any size from a seed.
     #[command(after_help = GENERATE_EXAMPLES)]
     Generate(GenerateArguments),
+    /// Write the exact mixed-integer model of a small backlog, for a general solver.
+    #[command(after_help = MODEL_EXAMPLES)]
+    Model(ModelArguments),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -173,6 +184,30 @@ pub(crate) struct GenerateArguments {
     /// Print nothing but errors.
     #[arg(long, short)]
     pub(crate) quiet: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ModelArguments {
+    #[command(flatten)]
+    pub(crate) input: InputArguments,
+    /// The file's format.
+    #[arg(long, value_enum)]
+    pub(crate) format: ModelFormat,
+    /// Where the file goes; an earlier file there is replaced.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Print nothing but errors.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+/// How a model is written.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(crate) enum ModelFormat {
+    /// Free MPS: HiGHS, CBC, SCIP, OR-Tools.
+    Mps,
+    /// CPLEX LP: readable by people, and by most solvers.
+    Lp,
 }
 
 /// The rules by the names of the command line.

@@ -4,4 +4,5 @@ mod charged;
 pub(crate) mod check;
 pub(crate) mod explain;
 pub(crate) mod generate;
+pub(crate) mod model;
 pub(crate) mod plan;

@@ -58,6 +58,7 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
         Command::Check(arguments) => commands::check::check(arguments),
         Command::Explain(arguments) => commands::explain::explain(arguments),
         Command::Generate(arguments) => commands::generate::generate(arguments),
+        Command::Model(arguments) => commands::model::model(arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Arguments::command(), "labtriage", &mut script);

@@ -304,10 +304,29 @@ fn when_there_is_no_time_the_greedy_plan_leaves() {
 fn help_has_examples_and_exit_codes() {
     let bench = Bench::new();
     assert!(bench.run(&["--help"]).contains("Exit codes:"));
-    for command in ["plan", "check", "explain", "generate"] {
+    for command in ["plan", "check", "explain", "generate", "model"] {
         assert!(bench.run(&[command, "--help"]).contains("Examples:"), "{command}");
     }
     assert!(bench.run(&["completions", "bash"]).contains("_labtriage"));
+}
+
+#[test]
+fn a_model_is_written_whole_or_not_at_all() {
+    let bench = Bench::new();
+    for (format, begins, ends) in [("mps", "NAME", "ENDATA\n"), ("lp", "\\", "End\n")] {
+        let out = format!("models/night.{format}");
+        let written = bench.run(&["model", "--format", format, "night", "--out", &out]);
+        assert!(written.contains("exit 0") && written.contains(" variables ("), "{written}");
+        let text = fs::read_to_string(bench.path(&out)).unwrap();
+        assert!(text.starts_with(begins) && text.ends_with(ends), "{format}");
+        assert!(!text.contains("A1") && !text.contains("PTA"), "a model names nobody");
+    }
+    assert_eq!(files(&bench.path("models")).len(), 2);
+    assert!(bench.run(&["model", "--format", "mps", "nowhere", "--out", "x.mps"]).contains("exit 2"));
+    bench.run(&["generate", "--scenario", "normal-night", "--samples", "4000", "--out", "big"]);
+    let refused = bench.run(&["model", "--format", "mps", "big", "--out", "x.mps"]);
+    assert!(refused.contains("exit 2") && refused.contains("more than 2000000 variables"), "{refused}");
+    assert!(!bench.path("x.mps").exists());
 }
 
 #[test]

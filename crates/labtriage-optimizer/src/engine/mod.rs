@@ -115,6 +115,11 @@ pub trait Problem: Sync {
     /// Tells what an option uses, as (resource, amount).
     fn uses(&self, item: usize, choice: &Self::Choice, add: &mut dyn FnMut(usize, u64));
 
+    /// Prices to begin with, if the problem knows some that are of the right size.
+    fn first_prices(&self) -> Option<&[f64]> {
+        None
+    }
+
     /// A lower bound on cost + Σ price × use of every option of an item, and what the (possibly
     /// relaxed) option that attains it uses. By default the item's cheapest option.
     fn minimum(

@@ -2,14 +2,16 @@
 //!
 //! Reading order: `choice` (what one option is) · `market` (prices, and what is left) · `ways` (where
 //! a sample can go) · `sample` (what its lines cost there) · `patient` (the cheapest option) ·
-//! `bench` (the option, line by line) · `problem` (a stage, as the engine sees it).
+//! `bench` (the option, line by line) · `problem` (a stage, as the engine sees it) · `rough` (first prices).
 
 mod bench;
 pub(crate) mod choice;
 mod market;
 mod patient;
 mod problem;
+mod rough;
 mod sample;
 mod ways;
 
 pub(crate) use problem::{Ground, Stage, whole_prices};
+pub(crate) use rough::first_prices;

@@ -120,13 +120,19 @@ pub(crate) struct Stage<'a> {
     /// Cost of the lines of each patient that are decided without capacity.
     fixed: Vec<i64>,
     limits: Vec<u64>,
+    first_prices: Vec<f64>,
 }
 
 impl<'a> Stage<'a> {
-    pub(crate) fn new(planner: &'a Planner<'a>, ground: &'a Ground<'a>, before: &'a Before) -> Self {
+    pub(crate) fn new(
+        planner: &'a Planner<'a>,
+        ground: &'a Ground<'a>,
+        before: &'a Before,
+        first_prices: Vec<f64>,
+    ) -> Self {
         let snapshot = planner.snapshot;
         let limits = snapshot.capacity.limits().indices().map(|cell| planner.remaining.left(cell)).collect();
-        let mut this = Self { planner, ground, before, patients: Vec::new(), fixed: Vec::new(), limits };
+        let mut this = Self { planner, ground, before, patients: Vec::new(), fixed: Vec::new(), limits, first_prices };
         for patient in snapshot.backlog.patients.indices() {
             let lines =
                 || ground.samples.of(patient).iter().flat_map(|&sample| snapshot.backlog.samples[sample].lines());
@@ -239,6 +245,10 @@ impl<'a> Problem for Stage<'a> {
         let Scratch { chooser, whole, .. } = scratch;
         let market = self.market(whole.all().as_slice(), left.unwrap_or(&self.limits));
         chooser.choose(self, &market, self.patients[item])
+    }
+
+    fn first_prices(&self) -> Option<&[f64]> {
+        Some(&self.first_prices)
     }
 
     /// With what is decided of the patient anyway.

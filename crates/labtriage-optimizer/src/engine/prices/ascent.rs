@@ -17,7 +17,7 @@ const BATCH: usize = 128;
 /// Items up to which the bound is evaluated over all of them after each pass.
 const EVALUATED_MAX: usize = 50_000;
 /// The step of the first batch and of the last, as shares of the price.
-const STEP: (f64, f64) = (0.05, 0.003);
+const STEP: (f64, f64) = (0.1, 0.003);
 /// How much of the running means of the excess and of its square stays from batch to batch.
 const MEMORY: (f64, f64) = (0.8, 0.98);
 /// How often the bound is evaluated on the way, at the most.

@@ -36,6 +36,16 @@ pub(super) struct Start {
     pub(super) exact: bool,
 }
 
+impl Start {
+    /// Begins with the problem's own prices, of which it knows the size.
+    pub(super) fn offer(&mut self, first: &[f64]) {
+        for ((price, scale), first) in self.prices.iter_mut().zip(&mut self.scale).zip(first) {
+            *price = *first;
+            *scale = scale.max(*first);
+        }
+    }
+}
+
 /// `count` of the items, spread evenly, in ascending order.
 pub(super) fn sample(items: usize, count: usize, random: &mut Random) -> Vec<usize> {
     let mut sample = Stride::new(items, random).stretch(0, count);

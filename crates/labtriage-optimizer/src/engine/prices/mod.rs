@@ -39,10 +39,13 @@ pub(super) fn learn<P: Problem>(
     let items = pool.problem.items();
     let whole = items <= WHOLE_ITEMS_MAX;
     let sample = master::sample(items, if whole { items } else { SAMPLE_ITEMS }, &mut random);
-    let start = master::relax(pool, &sample, settings.relaxations, solver, stop);
+    let mut start = master::relax(pool, &sample, settings.relaxations, solver, stop);
     if whole && start.exact {
         let bound = pool.bound(&start.prices);
         return Priced { prices: start.prices, scale: start.scale, bound, split: start.split };
+    }
+    if let Some(first) = pool.problem.first_prices() {
+        start.offer(first);
     }
     let (prices, bound) = ascent::climb(pool, &start, settings, &mut random, stop);
     Priced { prices, scale: start.scale, bound, split: if whole { start.split } else { Vec::new() } }
