@@ -4,7 +4,8 @@
 //! cargo bench -p labtriage-benches --bench compare -- --scenario synnovis-week-1 --samples 3000 --seed 1
 //! ```
 //!
-//! `--scenario` and `--samples` may be repeated. Every row is made by a process of its own, so that
+//! `--scenario` and `--samples` may be repeated; `--unlimited` adds the optimizer with no limit on time, which
+//! takes minutes on a thousand samples. Every row is made by a process of its own, so that
 //! its peak memory is that of the row: snapshot and planning, without the making of the backlog.
 
 use std::collections::BTreeMap;
@@ -26,7 +27,10 @@ use labtriage_simulator::{Request, Scenario};
 mod backlog;
 
 /// The rows of a table; the last one's bound is what all are compared with.
-const ROWS: [&str; 6] = ["fifo", "edf", "band-edf", "LabTriage, 1 s", "LabTriage, 10 s", "LabTriage"];
+const ROWS: [&str; 6] = ["fifo", "edf", "band-edf", "LabTriage, 1 s", "LabTriage, 10 s", UNLIMITED];
+
+/// The row of the optimizer that stops by itself.
+const UNLIMITED: &str = "LabTriage";
 
 /// The argument that makes this program one row of a table.
 const ONE_ROW: &str = "--one-row";
@@ -56,11 +60,14 @@ struct Arguments {
     row: Option<String>,
     /// Run by `cargo bench`, and not as a test.
     measure: bool,
+    /// With the row that no clock stops.
+    unlimited: bool,
 }
 
 impl Arguments {
     fn read(arguments: impl Iterator<Item = String>) -> Self {
-        let mut this = Self { scenarios: Vec::new(), samples: Vec::new(), seed: 1, row: None, measure: false };
+        let (scenarios, samples) = (Vec::new(), Vec::new());
+        let mut this = Self { scenarios, samples, seed: 1, row: None, measure: false, unlimited: false };
         let mut arguments = arguments;
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().unwrap_or_else(|| panic!("`{argument}` needs a value"));
@@ -70,8 +77,9 @@ impl Arguments {
                 "--seed" => this.seed = value().parse().expect("a seed"),
                 ONE_ROW => this.row = Some(value()),
                 "--bench" => this.measure = true,
+                "--unlimited" => this.unlimited = true,
                 "--test" => this.measure = false,
-                _ => panic!("unknown argument `{argument}`; there are --scenario, --samples and --seed"),
+                _ => panic!("unknown argument `{argument}`; there are --scenario, --samples, --seed and --unlimited"),
             }
         }
         if this.scenarios.is_empty() {
@@ -85,7 +93,8 @@ impl Arguments {
 
     /// A test only sees that rows can be made.
     fn rows(&self) -> Vec<&'static str> {
-        if self.measure { ROWS.to_vec() } else { vec!["fifo"] }
+        let rows = if self.measure { &ROWS[..] } else { &ROWS[..1] };
+        rows.iter().copied().filter(|&row| row != UNLIMITED || self.unlimited).collect()
     }
 }
 
