@@ -66,8 +66,9 @@ def cp_sat(path, seconds, threads, presolve):
     solver = model_builder.Solver("sat")
     if not solver.solver_is_supported():
         raise RuntimeError("this build of OR-Tools has no CP-SAT behind its model builder")
-    # CP-SAT knows whole numbers only; the model builder scales the continuous variables, which lie between
-    # 0 and 1 and are whole as soon as the others are.
+    # CP-SAT knows whole numbers only; the other variables lie between 0 and 1 and are whole as soon as these are.
+    for variable in model.get_variables():
+        variable.is_integral = True
     solver.set_time_limit_in_seconds(float(seconds))
     solver.set_solver_specific_parameters(f"num_workers:{threads} cp_model_presolve:{str(presolve).lower()}")
     status = solver.solve(model)
