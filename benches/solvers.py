@@ -22,6 +22,14 @@ import time
 SOLVERS = ("highs", "cp-sat")
 
 
+def number(value):
+    """A number, or none for whatever a library says when it has none."""
+    try:
+        return float(value) if abs(float(value)) < 1e30 else None
+    except (TypeError, ValueError):
+        return None
+
+
 def highs(path, seconds, threads, presolve):
     import highspy
 
@@ -41,7 +49,7 @@ def highs(path, seconds, threads, presolve):
     return {
         "status": solver.modelStatusToString(solver.getModelStatus()),
         "cost": info.objective_function_value if found else None,
-        "bound": info.mip_dual_bound if abs(info.mip_dual_bound) < 1e30 else None,
+        "bound": number(info.mip_dual_bound),
         "read": read,
         "seconds": time.monotonic() - began - read,
     }
@@ -58,16 +66,17 @@ def cp_sat(path, seconds, threads, presolve):
     solver = model_builder.Solver("sat")
     if not solver.solver_is_supported():
         raise RuntimeError("this build of OR-Tools has no CP-SAT behind its model builder")
-    # CP-SAT knows whole numbers only; the model builder scales the continuous variables, which lie between
-    # 0 and 1 and are whole as soon as the others are.
+    # CP-SAT knows whole numbers only; the other variables lie between 0 and 1 and are whole as soon as these are.
+    for variable in model.get_variables():
+        variable.is_integral = True
     solver.set_time_limit_in_seconds(float(seconds))
     solver.set_solver_specific_parameters(f"num_workers:{threads} cp_model_presolve:{str(presolve).lower()}")
     status = solver.solve(model)
     found = status in (model_builder.SolveStatus.OPTIMAL, model_builder.SolveStatus.FEASIBLE)
     return {
         "status": str(status).rsplit(".", 1)[-1].lower().replace("_", " "),
-        "cost": solver.objective_value if found else None,
-        "bound": solver.best_objective_bound,
+        "cost": number(solver.objective_value) if found else None,
+        "bound": number(solver.best_objective_bound),
         "read": read,
         "seconds": time.monotonic() - began - read,
     }
@@ -98,7 +107,8 @@ def apart(name, arguments):
     try:
         return json.loads(ran.stdout.strip().splitlines()[-1])
     except (IndexError, ValueError):
-        return {"status": f"failed: ended with code {ran.returncode}, often for want of memory"}
+        last = (ran.stderr.strip().splitlines() or ["no words; often for want of memory"])[-1]
+        return {"status": f"failed: ended with code {ran.returncode}: {last}"}
 
 
 def figure(value, digits=0):

@@ -272,6 +272,10 @@ fn lengthen(
 fn check(fixture: &Fixture) -> i64 {
     let snapshot = fixture.snapshot();
     let model = Model::of(&snapshot, VARIABLES_MAX).unwrap();
+    for row in &model.rows {
+        let named: std::collections::BTreeSet<u32> = row.terms.iter().map(|(variable, _)| *variable).collect();
+        assert_eq!(named.len(), row.terms.len(), "{} names a variable twice", row.name);
+    }
     let optimum = solved(&model);
     assert_eq!(
         optimum,

@@ -155,8 +155,11 @@ impl<'a> Builder<'a> {
                 (changes, before) => {
                     let after = self.derived(word, &[numbers, &[slot]].concat());
                     let mut terms = vec![(after, 1)];
-                    terms.extend(before.map(|before| (before, -1)));
-                    terms.extend(changes.iter().map(|&(_, variable, sign)| (variable, sign)));
+                    // A variable that alone was the sum until here and ends now is in neither.
+                    let ends = |before: &Var| changes.iter().any(|&(_, variable, _)| variable == *before);
+                    terms.extend(before.filter(|before| !ends(before)).map(|before| (before, -1)));
+                    let changes = changes.iter().filter(|(_, variable, _)| before != Some(*variable));
+                    terms.extend(changes.map(|&(_, variable, sign)| (variable, sign)));
                     self.row(word, &[numbers, &[slot]].concat(), terms, Sense::Exactly, 0);
                     Some(after)
                 }
@@ -167,7 +170,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Per slot: the sum of the variables of it and all later slots.
-    pub(super) fn from_slot(&mut self, word: &str, numbers: &[usize], of: &[(Var, usize)]) -> BySlot {
+    pub(super) fn later_by_slot(&mut self, word: &str, numbers: &[usize], of: &[(Var, usize)]) -> BySlot {
         let mut in_slot: Vec<Vec<(Var, i64)>> = vec![Vec::new(); self.slots];
         of.iter().for_each(|&(variable, slot)| in_slot[slot].push((variable, -1)));
         let mut sums: BySlot = vec![None; self.slots];

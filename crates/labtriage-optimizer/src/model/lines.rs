@@ -196,7 +196,7 @@ impl Builder<'_> {
     fn run_thawed(&mut self, tube: &Tube, open: &OpenLine) {
         if !tube.after_thaw.is_empty() {
             let runs: Vec<_> = open.runs.iter().map(|&(_, slot, run)| (run, slot)).collect();
-            let run_from = self.from_slot("run_from", &[open.line.row()], &runs);
+            let run_from = self.later_by_slot("run_from", &[open.line.row()], &runs);
             for after in tube.after_thaw.iter().filter(|after| after.row == open.row) {
                 self.thawed_until(open, after, &run_from);
             }
