@@ -20,7 +20,7 @@ use labtriage_core::plan::{Disposition, Plan, Rule};
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::summary::Summary;
 use labtriage_core::units::Cost;
-use labtriage_optimizer::engine::Settings;
+use labtriage_optimizer::optimise::settings;
 use labtriage_optimizer::optimise::optimise;
 use labtriage_simulator::{Request, Scenario};
 
@@ -212,7 +212,7 @@ fn plan(snapshot: &Snapshot, row: &str, began: Instant) -> (Plan, Option<Cost>) 
         _ => None,
     };
     let stop = || limit.is_some_and(|limit| began.elapsed() >= limit);
-    let made = optimise(snapshot, &Settings::default(), &stop, &|_| {});
+    let made = optimise(snapshot, &settings(0.001), &stop, &|_| {});
     let bound = bounds(snapshot, &made.plan, &made.certificate).into_iter().sum();
     (made.plan, Some(bound))
 }

@@ -10,7 +10,7 @@ use labtriage_core::snapshot::Snapshot;
 use labtriage_core::units::Cost;
 use labtriage_formats::plan_json::{Bound, Stopped};
 use labtriage_optimizer::engine::{Settings, Why};
-use labtriage_optimizer::optimise::{Optimised, optimise};
+use labtriage_optimizer::optimise::{Optimised, optimise, settings};
 
 use crate::failure::Failure;
 use crate::proof::{Proof, rehearse};
@@ -45,7 +45,7 @@ impl Search {
     /// The engine looks at (cost − bound) ÷ cost instead.
     fn settings(&self) -> Settings {
         let gap = self.gap / 100.0;
-        Settings { gap: gap / (1.0 + gap), ..Settings::default() }
+        settings(gap / (1.0 + gap))
     }
 
     fn within(&self, cost: Cost, bound: Cost) -> bool {
