@@ -20,8 +20,8 @@ use labtriage_core::plan::{Disposition, Plan, Rule};
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::summary::Summary;
 use labtriage_core::units::Cost;
-use labtriage_optimizer::optimise::settings;
 use labtriage_optimizer::optimise::optimise;
+use labtriage_optimizer::optimise::settings;
 use labtriage_simulator::{Request, Scenario};
 
 mod backlog;

@@ -84,7 +84,7 @@ fn plan_stage(
     let before = planner.before(number);
     let mut rough = planner.clone();
     rough.decide(lines.iter().copied());
-    let first = first_prices(&rough, lines);
+    let first = first_prices(&rough, lines, before.left.as_slice());
     drop(rough);
     let solution = engine::solve(&Stage::new(planner, ground, &before, first), settings, stop, progress);
     for choice in solution.choices.iter().flatten() {
