@@ -26,6 +26,9 @@ const EMBEDDED: &str = "embedded";
 /// The file of overrides in a scenario folder.
 const OVERRIDES: &str = "overrides.toml";
 
+/// The results that are there, in a scenario folder.
+const RESULTS: &str = "results.csv";
+
 /// The files of a run.
 pub(crate) struct Sources {
     backlog: PathBuf,
@@ -74,7 +77,7 @@ impl Sources {
             let text = |name: &str| beside(name).map(|path| defaults::from_path(&path)).transpose();
             return Ok(Self {
                 backlog,
-                results: beside("results.csv"),
+                results: beside(RESULTS),
                 overrides: text(OVERRIDES)?,
                 scenario: text(scenario::FILE_NAME)?,
                 previous: None,
@@ -207,12 +210,15 @@ impl Sources {
         Ok(Night { snapshot, quarantine, warnings, rows_read, inputs, overrides_name })
     }
 
-    /// Findings of the cross-check know the file of overrides by its kind only.
+    /// Findings of the cross-check know these files by their kind only.
     fn named(&self, mut findings: Vec<Finding>) -> Vec<Finding> {
         for place in findings.iter_mut().filter_map(|finding| finding.place.as_mut()) {
-            if let Some(file) = self.overrides.as_ref().filter(|_| place.file == OVERRIDES) {
-                place.file.clone_from(&file.file.name);
-            }
+            let name = match place.file.as_str() {
+                OVERRIDES => self.overrides.as_ref().map(|file| file.file.name.clone()),
+                RESULTS => self.results.as_deref().map(file_name),
+                _ => None,
+            };
+            place.file = name.unwrap_or_else(|| std::mem::take(&mut place.file));
         }
         findings
     }
