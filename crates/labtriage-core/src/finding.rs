@@ -59,6 +59,7 @@ codes! {
     NotUtf8 "C013" Fatal "the file is not UTF-8";
     TooMany "C014" Fatal "more entries than this version can hold";
     OverrideImpossible "C015" Fatal "an override contradicts the rest of the input";
+    OverrideNotKept "C021" Warning "an override cannot be kept in this plan";
     OverrideUnmatched "C020" Warning "an override is about nothing in the backlog and is ignored";
     OverrideExpired "C016" Warning "an override has run out and is ignored";
     SecondPersonMissing "C017" Fatal "an override needs a second person";

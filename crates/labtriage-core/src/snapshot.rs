@@ -220,19 +220,15 @@ impl Snapshot {
         for group in self.overrides.by_line.chunk_by(|a, b| a.0 == b.0) {
             let line = group[0].0;
             let abouts = || group.iter().map(|(_, index)| &self.overrides.all[*index]);
-            let keeps = abouts().find(|about| matches!(about.action, Action::Hold));
-            let acts = abouts().find(|about| {
-                matches!(
-                    about.action,
-                    Action::Pin { .. } | Action::Route(_) | Action::ForceTest { .. } | Action::ForceDiscard
-                )
-            });
-            if let (Some(keeps), Some(acts)) = (keeps, acts) {
+            let pairs = abouts().enumerate().flat_map(|(n, one)| abouts().skip(n + 1).map(move |other| (one, other)));
+            for (one, other) in pairs.filter(|(one, other)| clash(&self.network, &one.action, &other.action)) {
+                let (keeps, acts) = if is_milder(&other.action, &one.action) { (other, one) } else { (one, other) };
                 let pair = (keeps.line, acts.line);
                 if seen != Some(pair) {
                     seen = Some(pair);
                     let message = format!(
-                        "a `hold` (line {}) and a `{}` (line {}) are about the same line",
+                        "a `{}` (line {}) and a `{}` (line {}) are about the same line",
+                        keeps.action.text(),
                         keeps.line,
                         acts.action.text(),
                         acts.line
@@ -442,6 +438,34 @@ fn targets(backlog: &Backlog, about: &Override) -> Vec<LineIx> {
             || about.target.test.is_none_or(|test| facts.test == test || facts.split_from == Some(test))
     };
     samples.into_iter().flat_map(|sample| backlog.samples[sample].lines()).filter(wanted).collect()
+}
+
+/// Whether no plan can do what two people decided about one line.
+fn clash(network: &Network, one: &Action, other: &Action) -> bool {
+    let does = |action: &Action| {
+        matches!(action, Action::Pin { .. } | Action::Route(_) | Action::ForceTest { .. } | Action::ForceDiscard)
+    };
+    let place = |action: &Action| match *action {
+        Action::Pin { site, analyser, .. } => {
+            (site.or(analyser.map(|analyser| network.analysers[analyser].site)), analyser)
+        }
+        Action::Route(site) => (Some(site), None),
+        _ => (None, None),
+    };
+    match (one, other) {
+        (Action::Hold, acts) | (acts, Action::Hold) => does(acts),
+        (Action::ForceDiscard, runs) | (runs, Action::ForceDiscard) => does(runs) && *runs != Action::ForceDiscard,
+        _ => {
+            let ((site, analyser), (other_site, other_analyser)) = (place(one), place(other));
+            (site.is_some() && other_site.is_some() && site != other_site)
+                || (analyser.is_some() && other_analyser.is_some() && analyser != other_analyser)
+        }
+    }
+}
+
+/// Whether the first of two that clash is the hold.
+fn is_milder(one: &Action, other: &Action) -> bool {
+    *one == Action::Hold && *other != Action::Hold
 }
 
 /// A pin to a place that does not run the test is refused before planning, with the places that do.

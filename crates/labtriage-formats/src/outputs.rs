@@ -12,6 +12,7 @@ mod holds;
 mod quarantine;
 mod recalls;
 mod stabilise;
+mod stale;
 mod summary_json;
 mod summary_text;
 mod transfers;

@@ -344,7 +344,7 @@ fn headers_are_checked() {
     let header = COLUMNS.join(",").replace("collected_at,received_at,", "");
     check_refused(format!("{header}\n").as_bytes(), &["B003 missing column `collected_at` or `received_at`"]);
     check_refused(format!("{},\n", COLUMNS.join(",")).as_bytes(), &["B002 column 18 has no name"]);
-    check_refused(b"accession,\"request\n1,2\n", &["C001 the header is too long or opens a quote"]);
+    check_refused(b"accession,\"request\n1,2\n", &["B002 no columns: the header is too long or opens a quote"]);
     assert_eq!(check_columns("accession,request,patient,requester,specimen,site,tests,received_at"), 1);
 }
 

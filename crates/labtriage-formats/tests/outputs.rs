@@ -589,6 +589,55 @@ fn a_folder_dropped_before_it_is_finished_leaves_nothing() {
     assert!(names_in(place.path()).is_empty());
 }
 
+#[cfg(unix)]
+#[test]
+fn what_killed_runs_left_is_deleted_and_nothing_else() {
+    let (snapshot, plan) = everything();
+    let place = tempfile::tempdir().unwrap();
+    let target = place.path().join("out");
+    let old_age = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+    let left = |name: &str, inside: &str, old: bool| {
+        let folder = place.path().join(name);
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join(inside), "PSEUDO1").unwrap();
+        let age = if old { old_age } else { old_age + std::time::Duration::from_secs(10_000_000_000) };
+        fs::File::open(&folder).unwrap().set_modified(age).unwrap();
+    };
+    left(".out.labtriage-new-12-0", plan_name(), true);
+    left(".out.labtriage-new-4242-3", "discards.csv", true);
+    left(".out.labtriage-old-12-0", plan_name(), true);
+    let others = [
+        (".out.labtriage-new-13-0", plan_name(), false),
+        (".out.labtriage-new-14-0", "thesis.txt", true),
+        (".out.labtriage-new-mine-0", plan_name(), true),
+        (".out.labtriage-new-15-0-copy", plan_name(), true),
+        (".other.labtriage-new-12-0", plan_name(), true),
+        ("out.labtriage-new-12-0", plan_name(), true),
+    ];
+    others.iter().for_each(|(name, inside, old)| left(name, inside, *old));
+    fs::write(place.path().join(".out.labtriage-new-16-0"), "a file").unwrap();
+    std::os::unix::fs::symlink("out.labtriage-new-12-0", place.path().join(".out.labtriage-new-17-0")).unwrap();
+    let mut kept: Vec<&str> = others.iter().map(|(name, ..)| *name).collect();
+    kept.extend([".out.labtriage-new-16-0", ".out.labtriage-new-17-0"]);
+    let there = |more: &[&str]| {
+        let mut names: Vec<String> = kept.iter().chain(more).map(|name| (*name).to_owned()).collect();
+        names.sort_unstable();
+        names
+    };
+    // A run that is still at work, however long, keeps its folder; nothing is in the place of the earlier output yet.
+    let slow = OutputFolder::create(&target).unwrap();
+    assert_eq!(slow.swept(), 2);
+    let names = names_in(place.path());
+    let at_work = names.iter().find(|name| name.contains(&format!("-new-{}-", std::process::id()))).unwrap();
+    fs::File::open(place.path().join(at_work)).unwrap().set_modified(old_age).unwrap();
+    write_to(&target, &snapshot, &plan);
+    assert_eq!(names_in(place.path()), there(&["out", ".out.labtriage-old-12-0", at_work]));
+    drop(slow);
+    assert_eq!(OutputFolder::create(&target).unwrap().swept(), 1);
+    assert_eq!(names_in(place.path()), there(&["out"]));
+    assert_eq!(fs::read_to_string(place.path().join("out.labtriage-new-12-0").join(plan_name())).unwrap(), "PSEUDO1");
+}
+
 fn plan_name() -> &'static str {
     labtriage_formats::plan_json::FILE
 }

@@ -67,6 +67,12 @@ impl Planner<'_> {
             (_, Clock::Lost(at, _)) if self.snapshot.overrides.caution(line).is_none() => {
                 format!("the sample was lost for this test at {at}")
             }
+            _ if self.forced_discard(self.snapshot.backlog.lines[line].sample).is_some() => {
+                "the discard of its sample is forced".to_owned()
+            }
+            (Disposition::Hold(Hold::UnknownStability | Hold::UnknownTime), _) => {
+                "it is not known how long the sample keeps, and a person must decide".to_owned()
+            }
             _ => "no capacity is left within its window at the place and time it is pinned to".to_owned(),
         }
     }

@@ -90,7 +90,7 @@ pub(crate) struct InputArguments {
     #[arg(long, value_name = "TIME")]
     pub(crate) now: Option<String>,
     /// Stop when more than this share of the rows is unusable, in percent.
-    #[arg(long, value_name = "PERCENT", default_value_t = 5.0)]
+    #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "5")]
     pub(crate) max_quarantine: f64,
 }
 
@@ -145,7 +145,7 @@ pub(crate) struct CheckArguments {
     #[arg(long, value_name = "TIME", conflicts_with = "plan")]
     pub(crate) now: Option<String>,
     /// Fail when more than this share of the rows is unusable, in percent.
-    #[arg(long, value_name = "PERCENT", default_value_t = 5.0)]
+    #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "5")]
     pub(crate) max_quarantine: f64,
     #[command(flatten)]
     pub(crate) output: OutputArguments,

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use labtriage_core::finding::{Code, Finding};
+use labtriage_core::plan::Plan;
 use labtriage_core::snapshot::{Inputs, Snapshot};
 use labtriage_core::time::{Instant, LocalInstant, Zone};
 use labtriage_formats::config::defaults::{self, Configuration, SourcedFile};
@@ -21,6 +22,12 @@ use crate::terminal::{Bar, Timings};
 
 /// How a built-in configuration file is named in a plan.
 const EMBEDDED: &str = "embedded";
+
+/// The file of overrides in a scenario folder.
+const OVERRIDES: &str = "overrides.toml";
+
+/// The results that are there, in a scenario folder.
+const RESULTS: &str = "results.csv";
 
 /// The files of a run.
 pub(crate) struct Sources {
@@ -41,6 +48,8 @@ pub(crate) struct Night {
     pub(crate) warnings: Vec<Finding>,
     pub(crate) rows_read: u64,
     inputs: Vec<(&'static str, Option<PathBuf>, String)>,
+    /// The file of overrides, as the user named it.
+    overrides_name: Option<String>,
 }
 
 /// The moment of planning.
@@ -68,8 +77,8 @@ impl Sources {
             let text = |name: &str| beside(name).map(|path| defaults::from_path(&path)).transpose();
             return Ok(Self {
                 backlog,
-                results: beside("results.csv"),
-                overrides: text("overrides.toml")?,
+                results: beside(RESULTS),
+                overrides: text(OVERRIDES)?,
                 scenario: text(scenario::FILE_NAME)?,
                 previous: None,
                 configuration: defaults::load(config, Some(input))?,
@@ -187,16 +196,31 @@ impl Sources {
         let previous = self.previous.as_deref().map(|path| published(path, now)).transpose()?;
         timings.phase("read");
         let rows_read = extract.rows_read;
-        let (mut snapshot, more) =
-            Snapshot::new(Inputs { now, catalogue, network, policy, backlog: extract.backlog, overrides, results })?;
+        let inputs_of = Inputs { now, catalogue, network, policy, backlog: extract.backlog, overrides, results };
+        let named = |findings: Vec<Finding>| self.named(findings);
+        let (mut snapshot, more) = Snapshot::new(inputs_of).map_err(named)?;
         if let Some((plan, digest)) = previous {
             inputs.push(("previous", self.previous.clone(), digest));
             let runs = plan.published(&snapshot);
             snapshot = snapshot.with_published(runs);
         }
-        warnings.extend(more);
+        warnings.extend(self.named(more));
         timings.phase("snapshot");
-        Ok(Night { snapshot, quarantine, warnings, rows_read, inputs })
+        let overrides_name = self.overrides.as_ref().map(|file| file.file.name.clone());
+        Ok(Night { snapshot, quarantine, warnings, rows_read, inputs, overrides_name })
+    }
+
+    /// Findings of the cross-check know these files by their kind only.
+    fn named(&self, mut findings: Vec<Finding>) -> Vec<Finding> {
+        for place in findings.iter_mut().filter_map(|finding| finding.place.as_mut()) {
+            let name = match place.file.as_str() {
+                OVERRIDES => self.overrides.as_ref().map(|file| file.file.name.clone()),
+                RESULTS => self.results.as_deref().map(file_name),
+                _ => None,
+            };
+            place.file = name.unwrap_or_else(|| std::mem::take(&mut place.file));
+        }
+        findings
     }
 
     /// The configuration files as inputs; without a path where they are built in.
@@ -223,6 +247,21 @@ impl Sources {
 }
 
 impl Night {
+    /// The overrides that a plan could not keep; accessions are in the plan.
+    pub(crate) fn not_kept(&self, plan: &Plan) -> Vec<Finding> {
+        let snapshot = &self.snapshot;
+        let name = self.overrides_name.as_deref().unwrap_or(OVERRIDES);
+        let told = plan.impossible.iter().map(|about| {
+            let override_ = &snapshot.overrides.all[about.override_];
+            let test = &snapshot.catalogue.tests[snapshot.backlog.lines[about.line].test].code;
+            let message = format!("this `{}` is not kept for test `{test}`: {}", override_.action.text(), about.reason);
+            Finding::new(Code::OverrideNotKept, message).at(name, override_.line, 1)
+        });
+        let mut told: Vec<Finding> = told.collect();
+        told.dedup();
+        told
+    }
+
     /// What was read, in order of role, with paths relative to the output folder.
     pub(crate) fn inputs_for(&self, out: &Path) -> Vec<Input> {
         let mut inputs: Vec<Input> = self

@@ -118,11 +118,38 @@ fn bad_arguments_and_inputs_are_refused_and_nothing_is_written() {
     insta::assert_snapshot!("bad_now", bench.run(&["plan", "night", "--now", "2026-10-25T01:30"]));
     insta::assert_snapshot!("bad_rule", bench.run(&["plan", "night", "--rule", "best"]));
     insta::assert_snapshot!("unknown_scenario", bench.run(&["generate", "--scenario", "synnovis", "--out", "x"]));
+    for percent in ["101", "-1", "nan", "inf", "x"] {
+        let refused = bench.run(&["plan", "night", &format!("--max-quarantine={percent}")]);
+        assert!(refused.contains("exit 2") && refused.contains("write a percentage from 0 to 100"), "{refused}");
+    }
     insta::assert_snapshot!("bad_gap", bench.run(&["plan", "night", "--gap", "101"]));
     insta::assert_snapshot!("rule_without_limit", bench.run(&["plan", "night", "--time-limit", "2", "--rule", "fifo"]));
     fs::write(bench.path("night/policy.toml"), "version = \"x\"\nbandz = 1\n").unwrap();
     insta::assert_snapshot!("broken_policy", bench.run(&["plan", "night"]));
     assert!(["broken/plan", "empty/plan", "night/plan", "x"].iter().all(|name| !bench.path(name).exists()));
+}
+
+#[test]
+fn people_who_contradict_each_other_or_the_night_are_told() {
+    let bench = Bench::new();
+    let decided = |action: &str, accession: &str| {
+        let who = "who = \"w\"\nwhy = \"y\"\nuntil = \"2026-11-30 20:00\"\n";
+        format!("[[override]]\naccession = \"{accession}\"\ntest = \"CRP\"\n{action}\n{who}")
+    };
+    let run = |decisions: &[&str], accession: &str| {
+        let text: String = decisions.iter().map(|action| decided(action, accession)).collect();
+        fs::write(bench.path("night/overrides.toml"), text).unwrap();
+        bench.run(&["plan", "night", "--rule", "band-edf"])
+    };
+    let (hub, kings) = ("action = \"pin\"\nanalyser = \"HUB-CHEM\"", "action = \"pin\"\nsite = \"KINGS\"");
+    for pair in [[hub, kings], [hub, "action = \"force-discard\""], ["action = \"hold\"", kings]] {
+        let shown = run(&pair, "A1");
+        assert!(shown.contains("exit 2") && shown.contains("night/overrides.toml:"), "{shown}");
+        assert!(shown.contains(": C015 a `") && shown.contains(" are about the same line"), "{shown}");
+    }
+    assert!(run(&[hub, "action = \"pin\"\nsite = \"HUB\""], "A1").contains("exit 0"));
+    let early = run(&["action = \"pin\"\nby = \"2026-11-23 20:01\""], "A1");
+    assert!(early.contains("night/overrides.toml:1:1: C021 this `pin` is not kept for test `CRP`: "), "{early}");
 }
 
 #[test]

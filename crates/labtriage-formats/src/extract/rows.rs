@@ -51,8 +51,8 @@ impl<'p, R: Read> Rows<'p, R> {
         let found = self.next_record(&mut record)?;
         let refused = self.reader.get_ref().first_refused();
         if let Some(line) = refused.filter(|line| found.is_none_or(|header| *line < header)) {
-            let message = "the header is too long or opens a quote that is never closed";
-            return Err(vec![Finding::new(Code::Syntax, message).at(self.name, line, 0)]);
+            let message = "no columns: the header is too long or opens a quote that is never closed";
+            return Err(vec![Finding::new(Code::UnknownColumn, message).at(self.name, line, 0)]);
         }
         let Some(line) = found else {
             let message = "the file is empty, a header and rows were expected";

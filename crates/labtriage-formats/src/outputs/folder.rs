@@ -1,11 +1,12 @@
 //! How does a folder appear whole or not at all? Written beside its place, then renamed into it.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::stale::{self, Kind};
 use crate::plan_json;
 
 /// What this program writes into the top of an output folder; a folder with anything else in it
@@ -58,10 +59,15 @@ pub struct OutputFolder {
     target: PathBuf,
     /// Where it is written until it is finished; `None` afterwards.
     temporary: Option<PathBuf>,
+    /// Tells other runs that the temporary folder is in use; the system takes it away with the process.
+    lock: Option<File>,
+    /// Hidden folders of killed runs that were deleted.
+    swept: usize,
 }
 
 impl OutputFolder {
-    /// Begins an output folder that is to appear at `target`.
+    /// Begins an output folder that is to appear at `target`, and deletes what killed runs into the same
+    /// place have left behind.
     ///
     /// # Errors
     /// [`OutputError::NotOurs`] when something else is at the target, [`OutputError::Io`] when its
@@ -75,13 +81,19 @@ impl OutputFolder {
         check_target(&target)?;
         let parent = parent(&target);
         fs::create_dir_all(parent).map_err(OutputError::io("create", parent))?;
-        let temporary = sibling(&target, "new", |path| fs::create_dir(path))?;
-        Ok(Self { target, temporary: Some(temporary) })
+        let (temporary, lock) = begin(&target)?;
+        let swept = stale::sweep(&target, &temporary);
+        Ok(Self { target, temporary: Some(temporary), lock, swept })
     }
 
     /// Where the folder will appear.
     pub fn target(&self) -> &Path {
         &self.target
+    }
+
+    /// How many hidden folders of killed runs into the same place were deleted.
+    pub fn swept(&self) -> usize {
+        self.swept
     }
 
     /// Creates a file by its path inside the folder, and the folders on the way.
@@ -108,8 +120,10 @@ impl OutputFolder {
     pub fn finish(mut self) -> Result<(), OutputError> {
         check_target(&self.target)?;
         let temporary = self.path().to_owned();
+        // It goes with the folder that is moved aside, so that no other run deletes that meanwhile.
+        let _earlier = stale::lock(&self.target);
         let aside = match fs::symlink_metadata(&self.target) {
-            Ok(_) => Some(sibling(&self.target, "old", |aside| move_aside(&self.target, aside))?),
+            Ok(_) => Some(sibling(&self.target, Kind::Old, |aside| move_aside(&self.target, aside))?),
             Err(_) => None,
         };
         if let Err(source) = fs::rename(&temporary, &self.target) {
@@ -119,6 +133,7 @@ impl OutputFolder {
             return Err(OutputError::Io { what: "put the output in place at", path: self.target.clone(), source });
         }
         self.temporary = None;
+        self.lock = None;
         match aside {
             Some(aside) => fs::remove_dir_all(&aside).map_err(OutputError::io("delete the earlier output at", &aside)),
             None => Ok(()),
@@ -146,12 +161,25 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
+/// Makes the folder that is written first, and locks it where the system can.
+fn begin(target: &Path) -> Result<(PathBuf, Option<File>), OutputError> {
+    for _ in 0..10 {
+        let temporary = sibling(target, Kind::New, |path| fs::create_dir(path))?;
+        // Another run may take it for a killed one's before it is locked; that run then has it.
+        match stale::lock(&temporary) {
+            Ok(lock) => return Ok((temporary, Some(lock))),
+            Err(TryLockError::Error(_)) if fs::symlink_metadata(&temporary).is_ok() => return Ok((temporary, None)),
+            Err(_) => {}
+        }
+    }
+    Err(OutputError::io("create", target)(io::ErrorKind::Interrupted.into()))
+}
+
 /// Makes a hidden sibling of the target, of a name that nothing has yet.
-fn sibling(target: &Path, kind: &str, make: impl Fn(&Path) -> io::Result<()>) -> Result<PathBuf, OutputError> {
-    let name = target.file_name().map_or_else(|| "output".into(), |name| name.to_string_lossy().into_owned());
+fn sibling(target: &Path, kind: Kind, make: impl Fn(&Path) -> io::Result<()>) -> Result<PathBuf, OutputError> {
     let mut tries = 0;
     loop {
-        let path = parent(target).join(format!(".{name}.labtriage-{kind}-{}-{tries}", std::process::id()));
+        let path = parent(target).join(stale::name(target, kind, tries));
         match make(&path) {
             Ok(()) => return Ok(path),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && tries < 100 => tries += 1,

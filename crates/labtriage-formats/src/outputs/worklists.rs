@@ -4,7 +4,7 @@
 use labtriage_core::catalogue::{State, TestFlags};
 use labtriage_core::plan::{Disposition, Run, Visit};
 use labtriage_core::snapshot::Snapshot;
-use labtriage_core::table::{BandIx, DepartureIx, Ix, LineIx, SampleIx, SlotIx};
+use labtriage_core::table::{BandIx, DepartureIx, Ix, LineIx, PatientIx, SampleIx, SlotIx, Table};
 use labtriage_core::time::Instant;
 use labtriage_core::viability::{Clock, fresh_clock, fresh_state};
 
@@ -71,10 +71,11 @@ struct Entry {
 /// Writes `worklists/<site>.csv` for every site.
 pub(super) fn write(folder: &OutputFolder, outputs: &Outputs<'_>) -> Result<(), OutputError> {
     let snapshot = outputs.snapshot;
-    let mut by_site = entries(outputs);
+    let visits = Visits::of(outputs);
+    let mut by_site = entries(outputs, &visits);
     let names = file_names(snapshot.network.sites.iter().map(|site| site.code.as_str()));
     let mut writer = Writer {
-        outputs,
+        visits,
         snapshot,
         codes: Codes::new(snapshot),
         limits: LimitBook::default(),
@@ -97,7 +98,7 @@ pub(super) fn write(folder: &OutputFolder, outputs: &Outputs<'_>) -> Result<(), 
     Ok(())
 }
 
-fn entries(outputs: &Outputs<'_>) -> Vec<Vec<Entry>> {
+fn entries(outputs: &Outputs<'_>, visits: &Visits<'_>) -> Vec<Vec<Entry>> {
     let snapshot = outputs.snapshot;
     let mut by_site: Vec<Vec<Entry>> = vec![Vec::new(); snapshot.network.sites.len()];
     let mut walk = Walk::new(snapshot);
@@ -109,7 +110,7 @@ fn entries(outputs: &Outputs<'_>) -> Vec<Vec<Entry>> {
         for line in facts.lines() {
             let (run, entry) = match outputs.plan.lines[line] {
                 Disposition::Run(run) => (run, Some(planned(snapshot, &walk, line, run))),
-                Disposition::Recall(Some(run)) => (run, retest(outputs, line, run)),
+                Disposition::Recall(Some(run)) => (run, retest(visits, line, run)),
                 _ => continue,
             };
             let site = run.analyser.map_or(facts.site, |analyser| snapshot.network.analysers[analyser].site);
@@ -128,9 +129,9 @@ fn planned(snapshot: &Snapshot, walk: &Walk<'_>, line: LineIx, run: Run) -> Entr
 }
 
 /// A line that is tested again from a new tube; none without the visit that the audit asks for.
-fn retest(outputs: &Outputs<'_>, line: LineIx, run: Run) -> Option<Entry> {
-    let snapshot = outputs.snapshot;
-    let (visit, arrives) = delivery(outputs, line)?;
+fn retest(visits: &Visits<'_>, line: LineIx, run: Run) -> Option<Entry> {
+    let snapshot = visits.outputs.snapshot;
+    let (visit, arrives) = visits.delivery(line)?;
     let opens = snapshot.network.collection_points[visit.point].opens;
     let collected = snapshot.network.zone.at(visit.day, opens);
     let run_in = snapshot.catalogue.tests[snapshot.backlog.lines[line].test].run_in;
@@ -139,14 +140,28 @@ fn retest(outputs: &Outputs<'_>, line: LineIx, run: Run) -> Option<Entry> {
     Some(entry(snapshot, line, run, Origin::Anew, closes(clock), fresh_state(limits, run_in)))
 }
 
-/// The visit at which a line's new tube is collected, and when the tube arrives where it is run.
-fn delivery(outputs: &Outputs<'_>, line: LineIx) -> Option<(Visit, Instant)> {
-    let (backlog, network) = (&outputs.snapshot.backlog, &outputs.snapshot.network);
-    let visit = outputs.plan.visit_of(backlog.patient_of(line))?;
-    let site = outputs.plan.samples[backlog.lines[line].sample].recollection?.site;
-    let delivers = &network.collection_points[visit.point].delivers;
-    let delivery = delivers.iter().find(|delivery| delivery.site == site)?;
-    Some((visit, network.zone.at(visit.day, delivery.arrives)))
+/// The visits of a plan by patient: each line of a long list asks for one.
+struct Visits<'a> {
+    outputs: &'a Outputs<'a>,
+    of_patient: Table<PatientIx, Option<Visit>>,
+}
+
+impl<'a> Visits<'a> {
+    fn of(outputs: &'a Outputs<'a>) -> Self {
+        let mut of_patient = Table::filled(None, outputs.snapshot.backlog.patients.len());
+        outputs.plan.visits.iter().for_each(|visit| of_patient[visit.patient] = Some(*visit));
+        Self { outputs, of_patient }
+    }
+
+    /// The visit at which a line's new tube is collected, and when the tube arrives where it is run.
+    fn delivery(&self, line: LineIx) -> Option<(Visit, Instant)> {
+        let (backlog, network) = (&self.outputs.snapshot.backlog, &self.outputs.snapshot.network);
+        let visit = self.of_patient[backlog.patient_of(line)]?;
+        let site = self.outputs.plan.samples[backlog.lines[line].sample].recollection?.site;
+        let delivers = &network.collection_points[visit.point].delivers;
+        let delivery = delivers.iter().find(|delivery| delivery.site == site)?;
+        Some((visit, network.zone.at(visit.day, delivery.arrives)))
+    }
 }
 
 /// When a window closes or closed; never when nothing is known.
@@ -171,7 +186,7 @@ fn entry(snapshot: &Snapshot, line: LineIx, run: Run, origin: Origin, closes: In
 }
 
 struct Writer<'a> {
-    outputs: &'a Outputs<'a>,
+    visits: Visits<'a>,
     snapshot: &'a Snapshot,
     codes: Codes,
     limits: LimitBook,
@@ -204,7 +219,7 @@ impl Writer<'_> {
         sheet.cell(&self.codes.tests[line.test.row()])?;
         sheet.cell(&self.codes.test_names[line.test.row()])?;
         sheet.cell(&self.codes.bands[entry.band.row()])?;
-        let delivery = if anew { delivery(self.outputs, entry.line) } else { None };
+        let delivery = if anew { self.visits.delivery(entry.line) } else { None };
         self.origin(sheet, entry.origin, delivery)?;
         if report_only {
             (0..6).try_for_each(|_| sheet.word(""))?;

@@ -28,6 +28,10 @@ pub(crate) fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
     refuse_to_replace(previous, &out)?;
     // Refused before an hour of planning, not after.
     let folder = OutputFolder::create(&out)?;
+    if folder.swept() > 0 && !arguments.output.quiet {
+        let (count, place) = (folder.swept(), out.display());
+        terminal::words(&format!("deleted {count} hidden folders that killed runs had left beside {place}"));
+    }
     let now = Now::Typed(arguments.input.now.as_deref());
     let night = sources.read(&now, arguments.input.max_quarantine, &bar, &mut timings)?;
     let made = make(&night.snapshot, arguments, &bar, &mut timings)?;
@@ -49,7 +53,7 @@ pub(crate) fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
     folder.finish()?;
     bar.clear();
     timings.phase("write");
-    show(arguments, &night, &summary, &words, extras, &out)?;
+    show(arguments, &night, &made, &summary, &words, extras, &out)?;
     if arguments.timings {
         timings.print();
     }
@@ -102,6 +106,7 @@ fn document(night: &Night, made: &Made, out: &Path, arguments: &PlanArguments) -
 fn show(
     arguments: &PlanArguments,
     night: &Night,
+    made: &Made,
     summary: &Summary,
     words: &str,
     extras: Extras,
@@ -111,6 +116,7 @@ fn show(
         return Ok(());
     }
     terminal::findings(&night.warnings);
+    terminal::findings(&night.not_kept(&made.plan));
     if arguments.output.json {
         let json = summary_json(summary, &night.snapshot, extras).map_err(|error| Failure::Bug(error.to_string()))?;
         terminal::data(&format!("{json}\n"));
