@@ -4,7 +4,8 @@
 //! people have decided about lines, is planned first, by the greedy rule; everything else of a stage
 //! is one problem for the engine. Whatever time is left, every line is decided.
 
-use labtriage_core::certificate::stage::{Before, count};
+use labtriage_core::audit::audit;
+use labtriage_core::certificate::stage::{Before, PatientSamples, count};
 use labtriage_core::certificate::{Certificate, Prices};
 use labtriage_core::plan::{Disposition, Plan, Rule, Run, Step};
 use labtriage_core::snapshot::Snapshot;
@@ -54,6 +55,38 @@ pub fn optimise(
     progress: &dyn Fn(Progress),
 ) -> Optimised {
     let ground = Ground::new(snapshot);
+    let mut aside = people(snapshot);
+    let mut found = attempt(snapshot, &ground, &aside, settings, stop, progress);
+    for _ in 1..ATTEMPTS {
+        let broken = audit(snapshot, &found.plan);
+        let patients = broken.iter().filter_map(|violation| {
+            let sample = violation.line.map(|line| snapshot.backlog.lines[line].sample).or(violation.sample)?;
+            Some(snapshot.backlog.requests[snapshot.backlog.samples[sample].request].patient)
+        });
+        let mut again = false;
+        for patient in patients {
+            again |= !std::mem::replace(&mut aside[patient.row()], true);
+        }
+        if !again {
+            break;
+        }
+        found = attempt(snapshot, &ground, &aside, settings, stop, progress);
+    }
+    found
+}
+
+/// How often patients with whom a plan broke a law are left to the greedy rule.
+const ATTEMPTS: usize = 3;
+
+/// Plans all stages; patients set aside are planned by the greedy rule, before the others of a stage.
+fn attempt(
+    snapshot: &Snapshot,
+    ground: &Ground<'_>,
+    aside: &[bool],
+    settings: &Settings,
+    stop: &(dyn Fn() -> bool + Sync),
+    progress: &dyn Fn(Progress),
+) -> Optimised {
     let mut planner = Planner::new(snapshot);
     let open: Vec<LineIx> = snapshot.backlog.lines.indices().filter(|&line| planner.settle(line).is_none()).collect();
     planner.keep_published(Rule::BandEdf, &open);
@@ -61,7 +94,9 @@ pub fn optimise(
     let mut solved = Vec::with_capacity(stages);
     for (number, lines) in order::stages(snapshot, Rule::BandEdf, open.into_iter()).into_iter().enumerate() {
         let tell = |engine| progress(Progress { stage: (number, stages), engine });
-        solved.push(plan_stage(&ground, &mut planner, number, &lines, settings, stop, &tell));
+        let theirs = lines.iter().copied().filter(|&line| aside[snapshot.backlog.patient_of(line).row()]);
+        planner.decide(theirs);
+        solved.push(plan_stage(ground, &mut planner, number, &lines, settings, stop, &tell));
     }
     let (stages, stopped): (Vec<Prices>, Vec<Why>) = solved.into_iter().unzip();
     Optimised { plan: planner.finish(Rule::Priced), certificate: Certificate { stages }, stopped }
@@ -78,9 +113,6 @@ fn plan_stage(
     progress: &dyn Fn(engine::Progress),
 ) -> (Prices, Why) {
     let snapshot = planner.snapshot;
-    let by_people = people(snapshot);
-    let theirs = lines.iter().copied().filter(|&line| by_people[snapshot.backlog.patient_of(line).row()]);
-    planner.decide(theirs);
     let before = planner.before(number);
     let mut rough = planner.clone();
     rough.decide(lines.iter().copied());
@@ -93,7 +125,7 @@ fn plan_stage(
     // What the engine had no time for; then strict lines that find room after all.
     planner.decide(lines.iter().copied());
     for &line in lines.iter().filter(|line| snapshot.strict(**line)) {
-        planner.run_recalled(line);
+        planner.run_recalled(line, &ground.samples);
     }
     (whole_prices(&solution.prices), solution.stopped)
 }
@@ -144,8 +176,11 @@ impl Planner<'_> {
     }
 
     /// Runs a recalled line for which there is room after all, and gives back what its re-test took.
-    fn run_recalled(&mut self, line: LineIx) {
+    fn run_recalled(&mut self, line: LineIx, samples: &PatientSamples) {
         let Disposition::Recall(retest) = self.lines[line] else { return };
+        if !self.visit_stays_due(line, samples) {
+            return;
+        }
         let Some(run) = self.run(line) else { return };
         self.lines[line] = Disposition::Run(run);
         let Some(retest) = retest else { return };
@@ -158,6 +193,22 @@ impl Planner<'_> {
         if let Some(new) = self.tubes[sample].recollection.take() {
             book_in_uses(self.snapshot, new.site, new.booked_in, &mut |cell, amount| self.remaining.give(cell, amount));
         }
+    }
+
+    /// Whether the visit of a line's patient is still where a recalled line wants it, or nobody's, when
+    /// the line itself is recalled no more.
+    fn visit_stays_due(&self, line: LineIx, samples: &PatientSamples) -> bool {
+        let backlog = &self.snapshot.backlog;
+        let patient = backlog.patient_of(line);
+        let Some(visit) = self.visits.of(patient) else { return true };
+        let point = |line: LineIx| {
+            let requester = backlog.requests[backlog.request_of(line)].requester;
+            self.snapshot.network.requesters[requester].collection_point
+        };
+        let lines = samples.of(patient).iter().flat_map(|&sample| backlog.samples[sample].lines());
+        let recalled = |other: &LineIx| *other != line && matches!(self.lines[*other], Disposition::Recall(_));
+        let others: Vec<LineIx> = lines.filter(recalled).collect();
+        others.is_empty() || others.into_iter().any(|other| point(other) == visit.point)
     }
 
     /// Takes a choice over, with all that it uses.

@@ -29,7 +29,7 @@ pub(crate) fn first_prices(rough: &Planner<'_>, lines: &[LineIx], before: &[u64]
     let mut prices = vec![0.0; cells];
     let capacity = &snapshot.capacity;
     for site in snapshot.network.sites.indices() {
-        let by_slot = |cell: &dyn Fn(SlotIx) -> CellIx| queues.slots(|slot| cell(slot));
+        let by_slot = |cell: &dyn Fn(SlotIx) -> CellIx| queues.slots(cell);
         let reporting = by_slot(&|slot| capacity.reporting(site, slot));
         let behind = queues.price(&reporting, &waiting, None, &mut prices);
         let reception = by_slot(&|slot| capacity.reception(site, slot));
