@@ -1,6 +1,6 @@
 //! What does a use cost at given prices? Prices of cells, gathered into what a sample could do.
 //!
-//! All amounts here are [`Scaled`](super::Scaled). A cell of which less is left than a use takes cannot be used:
+//! All amounts here are [`Scaled`]. A cell of which less is left than a use takes cannot be used:
 //! its price is more than anything costs.
 
 use crate::certificate::stage::Before;
