@@ -2,6 +2,7 @@
 
 mod common;
 
+use labtriage_core::audit::audit;
 use labtriage_core::catalogue::State;
 use labtriage_core::certificate::{Certificate, Prices, bounds, stage};
 use labtriage_core::cost::cost;
@@ -14,6 +15,7 @@ use labtriage_core::table::LineIx;
 use labtriage_core::time::Minutes;
 use labtriage_core::units::{Cost, Percent};
 use labtriage_optimizer::explain::{Obstacle, Stop, explain};
+use labtriage_optimizer::optimise::{optimise, settings};
 use proptest::prelude::*;
 
 /// A sample in a few small numbers.
@@ -161,6 +163,29 @@ proptest! {
             let price = cost(&snapshot, &plan).total();
             prop_assert!(bound <= price, "{} costs {price}, below the bound {bound}", rule.text());
         }
+    }
+
+    #[test]
+    fn a_priced_plan_is_lawful_and_costs_no_less_than_its_bound(
+        tubes in proptest::collection::vec(tube(), 1..20),
+        capacity in prop_oneof![1..6u32, Just(20u32)],
+    ) {
+        let order: Vec<usize> = (0..tubes.len()).collect();
+        let turned: Vec<usize> = order.iter().rev().copied().collect();
+        let snapshot = fixture(&tubes, capacity, &order).snapshot();
+        let found = optimise(&snapshot, &settings(0.001), &|| false, &|_| {});
+        prop_assert_eq!(audit(&snapshot, &found.plan), vec![]);
+        let bound: Cost = bounds(&snapshot, &found.plan, &found.certificate).into_iter().sum();
+        let price = cost(&snapshot, &found.plan).total();
+        prop_assert!(bound <= price, "costs {price}, below the bound {bound}");
+        for rule in Rule::ALL {
+            let plan = common::lawful(&snapshot, rule);
+            let bound: Cost = bounds(&snapshot, &plan, &found.certificate).into_iter().sum();
+            prop_assert!(bound <= cost(&snapshot, &plan).total());
+        }
+        let turned = fixture(&tubes, capacity, &turned).snapshot();
+        let again = optimise(&turned, &settings(0.001), &|| false, &|_| {});
+        prop_assert_eq!(again.plan, found.plan);
     }
 
     #[test]

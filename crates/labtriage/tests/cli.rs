@@ -268,8 +268,8 @@ fn what_is_scarce_has_a_price_that_explain_names() {
     row("  would charge ", " weighted days for booking in at ");
     let json: String =
         (0..16).map(|n| bench.run(&["explain", &format!("C{n}"), "--plan", "scarce/plan", "--json"])).collect();
-    assert!(json.contains("\"charged\":[{\"amount\":1,\"cost_thousandths\":"), "{json}");
-    assert!(json.contains("\"would_be_charged\":[{\"amount\":1,\"cost_thousandths\":"), "{json}");
+    assert!(json.contains("\"of\":\"booking in at KINGS Mon 23 Nov 20:00–21:00\",\"shared\":true"), "{json}");
+    assert!(json.contains("\"would_be_charged\":[{\"amount\":"), "{json}");
     // Rules look at no prices.
     bench.run(&["plan", "scarce", "--rule", "band-edf"]);
     assert!(!bench.run(&["explain", "C0", "--plan", "scarce/plan"]).contains("charged"));

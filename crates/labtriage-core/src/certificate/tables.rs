@@ -218,7 +218,7 @@ fn fresh_until(snapshot: &Snapshot, (test, specimen): (TestIx, SpecimenIx), open
     u16::try_from(until).unwrap_or(u16::MAX)
 }
 
-/// Bookings in are shared by at most so many lines; a smaller share is a smaller bound.
+/// Shares are worked out for so many lines; what more of them share counts as nothing.
 const SHARES: usize = 12;
 
 /// The sites of two containers, each with the first slot in which it can be booked in there.
@@ -295,6 +295,7 @@ impl<'a> Tables<'a> {
         this.pairs = [false, true].map(|later| sites().map(|from| this.gather_pairs(from, later)).collect());
         let share = |by: usize| this.book.iter().map(|book| book / Scaled::try_from(by).unwrap_or(1)).collect();
         this.shared = (1..=SHARES).map(share).collect();
+        this.shared.push(vec![0; this.book.len()]);
         this
     }
 
@@ -460,7 +461,7 @@ impl<'a> Tables<'a> {
 
     /// Per site and slot: booking in, shared by so many.
     pub(super) fn shared(&self, by: usize) -> &[Scaled] {
-        &self.shared[by.clamp(1, SHARES) - 1]
+        &self.shared[by.clamp(1, SHARES + 1) - 1]
     }
 
     /// Per slot: the cheapest couriers from a site to another that a tube can be booked in after;

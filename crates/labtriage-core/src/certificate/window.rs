@@ -40,6 +40,7 @@ impl Handled {
 pub(super) struct Reachable {
     /// By protocol, state, and whether freezing is allowed.
     states: Vec<[[States; 2]; 7]>,
+    shortest_slot: Minutes,
 }
 
 impl Reachable {
@@ -47,7 +48,9 @@ impl Reachable {
         let of = |protocol: &crate::catalogue::Protocol| {
             State::ALL.map(|from| [false, true].map(|freezing| closure(protocol, from, freezing)))
         };
-        Self { states: snapshot.catalogue.protocols.iter().map(of).collect() }
+        let length = |slot| snapshot.grid.end(slot).since(snapshot.grid.start(slot));
+        let shortest_slot = snapshot.grid.slots().map(length).min().unwrap_or(Minutes::ZERO);
+        Self { states: snapshot.catalogue.protocols.iter().map(of).collect(), shortest_slot }
     }
 
     fn of(&self, snapshot: &Snapshot, sample: SampleIx, frozen: bool) -> States {
@@ -246,6 +249,8 @@ impl<'a> Keeping<'a> {
             left = life.left - i64::from(until.get()) * LIFE / longest;
         }
         debug_assert!(handled.frozen);
+        // A step may be longer than its slot; it then ends with it.
+        let thaw = thaw.min(self.reachable.shortest_slot);
         let least = i64::from(thaw.plus(snapshot.policy.safety_margin).get());
         // A minute more than the quotient: the clock rounds each stay down, this must not.
         left * i64::from(thawed.get()) / LIFE + 1 >= least
