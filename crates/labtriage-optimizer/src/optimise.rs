@@ -14,8 +14,9 @@ use labtriage_core::table::{Ix, LineIx, SampleIx};
 use crate::engine::{self, Settings, Why};
 use crate::greedy::Planner;
 use crate::order;
-use crate::stage::choice::{Choice, SampleChoice, book_in_uses, run_uses};
+use crate::stage::choice::{Choice, SampleChoice};
 use crate::stage::{Ground, Stage, first_prices, whole_prices};
+use crate::uses;
 use crate::way::Way;
 
 /// How far the optimizer is.
@@ -184,14 +185,16 @@ impl Planner<'_> {
         let Some(run) = self.run(line) else { return };
         self.lines[line] = Disposition::Run(run);
         let Some(retest) = retest else { return };
-        run_uses(self.snapshot, line, retest, false, &mut |cell, amount| self.remaining.give(cell, amount));
+        uses::of_run(self.snapshot, line, retest, false, &mut |cell, amount| self.remaining.give(cell, amount));
         let sample = self.snapshot.backlog.lines[line].sample;
         let retested = |line| matches!(self.lines[line], Disposition::Recall(Some(_)));
         if self.snapshot.backlog.samples[sample].lines().any(retested) {
             return;
         }
         if let Some(new) = self.tubes[sample].recollection.take() {
-            book_in_uses(self.snapshot, new.site, new.booked_in, &mut |cell, amount| self.remaining.give(cell, amount));
+            uses::of_booking_in(self.snapshot, new.site, new.booked_in, &mut |cell, amount| {
+                self.remaining.give(cell, amount)
+            });
         }
     }
 

@@ -9,6 +9,8 @@ use labtriage_core::table::{AnalyserIx, CalendarIx, CellIx, Ix, LineIx, SampleIx
 use labtriage_core::time::Instant;
 use labtriage_core::units::Microlitres;
 
+use crate::uses;
+
 /// No limit on what is lost.
 pub(crate) const ANY_VOLUME: Microlitres = Microlitres::new(u32::MAX);
 
@@ -182,10 +184,7 @@ impl<'a> Remaining<'a> {
 
     /// Takes what booking a sample in uses.
     pub(crate) fn take_book_in(&mut self, site: SiteIx, slot: SlotIx) {
-        self.take(self.snapshot.capacity.reception(site, slot), 1);
-        if let Some(quota) = self.snapshot.capacity.quota(site, self.snapshot.grid.day(slot)) {
-            self.take(quota, 1);
-        }
+        uses::of_booking_in(self.snapshot, site, slot, &mut |cell, amount| self.take(cell, amount));
     }
 
     /// The run whose result is out first, at a site, from a slot on, ended before the window closes.
@@ -253,22 +252,7 @@ impl<'a> Remaining<'a> {
 
     /// Takes what a run found by [`Self::find_run`] uses.
     pub(crate) fn take_run(&mut self, request: &RunRequest, run: Run) {
-        let snapshot = self.snapshot;
-        let test = snapshot.backlog.lines[request.line].test;
-        if let Some(analyser) = run.analyser {
-            let work = u64::from(snapshot.catalogue.tests[test].analyser_time.millis());
-            self.take(snapshot.capacity.analyser_time(analyser, run.slot), work);
-            for stock in snapshot.capacity.stock(analyser, test) {
-                self.take(stock, 1);
-            }
-        }
-        self.take(snapshot.capacity.reporting(request.site, run.reported), 1);
-        if self.capped
-            && request.capped
-            && let Some(cell) = self.cap_cell(request.line, run.slot)
-        {
-            self.take(cell, 1);
-        }
+        uses::of_run(self.snapshot, request.line, run, request.capped, &mut |cell, amount| self.take(cell, amount));
     }
 
     /// The report of a result that exists already, at the site of its sample, and its cost in capacity.

@@ -12,6 +12,7 @@ use labtriage_core::viability::Stay;
 
 use crate::remaining::Remaining;
 use crate::routes::Itinerary;
+use crate::uses;
 
 /// The most steps that any way has.
 pub(crate) const STEPS_MAX: usize = 12;
@@ -279,25 +280,9 @@ impl Way {
 
     /// Takes what the steps from the `from`th on use.
     pub(crate) fn take(&self, snapshot: &Snapshot, remaining: &mut Remaining<'_>, from: usize) {
-        let capacity = &snapshot.capacity;
-        let mut site = snapshot.backlog.samples[self.sample].site;
-        for (n, &step) in self.steps().iter().enumerate() {
-            if let Step::Send(departure) = step {
-                site = snapshot.network.couriers[snapshot.departures[departure].courier].to;
-            }
-            match step {
-                _ if n < from => {}
-                Step::Spin(slot) => remaining.take(capacity.centrifuge(site, slot), 1),
-                Step::Freeze(slot) => {
-                    remaining.take(capacity.aliquoting(site, slot), 1);
-                    remaining.take(capacity.freezer(site), 1);
-                }
-                Step::Aliquot(slot) => remaining.take(capacity.aliquoting(site, slot), 1),
-                Step::Send(departure) => remaining.take(capacity.courier(departure), 1),
-                Step::BookIn(slot) => remaining.take_book_in(site, slot),
-                Step::Refrigerate | Step::Thaw(_) => {}
-            }
-        }
+        uses::of_more_steps(snapshot, self.sample, self.steps(), from, &mut |cell, amount| {
+            remaining.take(cell, amount)
+        });
     }
 
     /// Whether the tube is spun by the end of the way.

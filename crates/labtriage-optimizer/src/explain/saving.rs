@@ -11,11 +11,11 @@ use labtriage_core::catalogue::Phase;
 use labtriage_core::plan::{Disposition, Plan, Run, SamplePlan, Step};
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::table::{CellIx, Ix, LineIx, SampleIx, SiteIx, SlotIx, Table};
-use labtriage_core::trace::places;
 
 use super::{Change, Lacking, Obstacle, Place, Stop, left_over, opens};
 use crate::greedy::{Planner, Tube};
 use crate::place::Container;
+use crate::uses;
 use crate::way::Way;
 use crate::within::Within;
 
@@ -330,41 +330,20 @@ fn users(snapshot: &Snapshot, plan: &Plan, lacking: &[Lacking]) -> Vec<LineIx> {
     let lacks = |cell: CellIx| lacking.iter().any(|lacks| lacks.cell == cell);
     let mut users = Vec::new();
     for (sample, facts) in snapshot.backlog.samples.enumerate() {
-        let mut of_tube = places(snapshot, sample, plan.steps_of(sample));
-        let by_tube = of_tube.any(|(step, site)| cells_of_step(snapshot, step, site).into_iter().flatten().any(lacks));
+        let mut by_tube = false;
+        uses::of_steps(snapshot, sample, plan.steps_of(sample), &mut |cell, _| by_tube |= lacks(cell));
+        let by_run = |line, run, capped| {
+            let mut uses = false;
+            uses::of_run(snapshot, line, run, capped, &mut |cell, _| uses |= lacks(cell));
+            uses
+        };
         users.extend(facts.lines().filter(|&line| match plan.lines[line] {
-            Disposition::Run(run) => by_tube || uses(snapshot, line, run, true, lacks),
-            Disposition::Recall(Some(run)) => uses(snapshot, line, run, false, lacks),
+            Disposition::Run(run) => by_tube || by_run(line, run, true),
+            Disposition::Recall(Some(run)) => by_run(line, run, false),
             _ => false,
         }));
     }
     users.sort_by_key(|&line| (std::cmp::Reverse(snapshot.bands[line]), snapshot.weights[line], line));
     users.truncate(OUTRANKED_BY_MAX);
     users
-}
-
-/// Whether a run, its report or its requester's cap uses such a cell.
-fn uses(snapshot: &Snapshot, line: LineIx, run: Run, capped: bool, lacks: impl Fn(CellIx) -> bool) -> bool {
-    let (capacity, backlog) = (&snapshot.capacity, &snapshot.backlog);
-    let facts = &backlog.lines[line];
-    let site =
-        run.analyser.map_or(backlog.samples[facts.sample].site, |analyser| snapshot.network.analysers[analyser].site);
-    let requester = backlog.requests[backlog.request_of(line)].requester;
-    let cap = capacity.requester_cap(requester, snapshot.grid.day(run.slot)).filter(|_| capped);
-    let stock = run.analyser.into_iter().flat_map(|analyser| capacity.stock(analyser, facts.test));
-    let cells = [run.analyser.map(|analyser| capacity.analyser_time(analyser, run.slot)), cap];
-    cells.into_iter().flatten().chain(stock).chain([capacity.reporting(site, run.reported)]).any(lacks)
-}
-
-/// The cells that a step at a site uses.
-fn cells_of_step(snapshot: &Snapshot, step: Step, site: SiteIx) -> [Option<CellIx>; 2] {
-    let capacity = &snapshot.capacity;
-    match step {
-        Step::Spin(slot) => [Some(capacity.centrifuge(site, slot)), None],
-        Step::Freeze(slot) => [Some(capacity.aliquoting(site, slot)), Some(capacity.freezer(site))],
-        Step::Aliquot(slot) => [Some(capacity.aliquoting(site, slot)), None],
-        Step::Send(departure) => [Some(capacity.courier(departure)), None],
-        Step::BookIn(slot) => [Some(capacity.reception(site, slot)), capacity.quota(site, snapshot.grid.day(slot))],
-        Step::Refrigerate | Step::Thaw(_) => [None, None],
-    }
 }

@@ -7,12 +7,12 @@ use labtriage_core::table::{AnalyserIx, Ix, SampleIx, SiteIx, SlotIx};
 use labtriage_core::units::Microlitres;
 use labtriage_core::viability::Stay;
 
-use super::choice::{book_in_uses, run_uses, steps_use};
 use super::market::{Market, NEVER, Taken};
 use super::patient::Going;
 use super::problem::{Stage, Standing, VisitDay};
 use super::sample::{LineCase, Offer, Picked, SampleCase};
 use super::ways::{Candidate, Preparation, candidates, price_of, runs_until};
+use crate::uses;
 use crate::way::Way;
 
 /// One sample while its lines find their slots.
@@ -124,7 +124,7 @@ impl<'b> Bench<'b> {
         }
         let slot = SlotIx::from_row(slot);
         let run = Run { analyser: None, slot, reported: slot };
-        run_uses(snapshot, line.line, run, true, &mut |cell, amount| self.taken.take(cell, amount));
+        uses::of_run(snapshot, line.line, run, true, &mut |cell, amount| self.taken.take(cell, amount));
         Some(run)
     }
 
@@ -153,10 +153,10 @@ impl<'b> Bench<'b> {
         let snapshot = self.market.snapshot;
         let taken = &mut *self.taken;
         if !self.collected {
-            book_in_uses(snapshot, new.site, new.booked_in, &mut |cell, amount| taken.take(cell, amount));
+            uses::of_booking_in(snapshot, new.site, new.booked_in, &mut |cell, amount| taken.take(cell, amount));
         }
         self.collected = true;
-        run_uses(snapshot, line.line, run, false, &mut |cell, amount| taken.take(cell, amount));
+        uses::of_run(snapshot, line.line, run, false, &mut |cell, amount| taken.take(cell, amount));
         Some(run)
     }
 
@@ -217,7 +217,7 @@ impl<'b> Bench<'b> {
         let snapshot = self.market.snapshot;
         let taken = &mut *self.taken;
         if let (false, false, Some(way), Some(sample)) = (self.ran, self.booked, &self.way, case.sample) {
-            steps_use(snapshot, sample, way.steps(), &mut |cell, amount| taken.take(cell, amount));
+            uses::of_steps(snapshot, sample, way.steps(), &mut |cell, amount| taken.take(cell, amount));
         }
         self.ran = true;
         self.take_test(case, row, run, 0);
@@ -227,7 +227,7 @@ impl<'b> Bench<'b> {
         let snapshot = self.market.snapshot;
         let line = &case.lines[row];
         let taken = &mut *self.taken;
-        run_uses(snapshot, line.line, run, true, &mut |cell, amount| taken.take(cell, amount));
+        uses::of_run(snapshot, line.line, run, true, &mut |cell, amount| taken.take(cell, amount));
         let loses = run.analyser.map_or(0, |analyser| snapshot.network.analysers[analyser].dead_volume.get());
         self.dead[container] = self.dead[container].max(loses);
         self.volume = self.volume.saturating_add(snapshot.catalogue.tests[line.test].volume.get());
@@ -258,8 +258,8 @@ impl<'b> Bench<'b> {
         let snapshot = self.market.snapshot;
         let (mut known, mut number) = (0, 0);
         let taken = &mut *self.taken;
-        steps_use(snapshot, sample, main.steps(), &mut |_, _| known += 1);
-        steps_use(snapshot, sample, way.steps(), &mut |cell, amount| {
+        uses::of_steps(snapshot, sample, main.steps(), &mut |_, _| known += 1);
+        uses::of_steps(snapshot, sample, way.steps(), &mut |cell, amount| {
             number += 1;
             if number > known {
                 taken.take(cell, amount);

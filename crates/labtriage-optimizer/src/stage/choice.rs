@@ -1,9 +1,11 @@
 //! What is one option of a patient? Everything that happens to its lines in a stage.
 
 use labtriage_core::cost::{burden, moved_cost, result_cost, step_cost, unserved_cost};
-use labtriage_core::plan::{Disposition, Hold, Recollection, Run, Step, Visit};
+use labtriage_core::plan::{Disposition, Hold, Recollection, Step, Visit};
 use labtriage_core::snapshot::Snapshot;
-use labtriage_core::table::{CellIx, LineIx, PatientIx, SampleIx, SiteIx, SlotIx};
+use labtriage_core::table::{CellIx, LineIx, PatientIx, SampleIx};
+
+use crate::uses;
 
 /// What happens to a patient's lines of a stage.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -61,14 +63,14 @@ impl SampleChoice {
     }
 
     pub(crate) fn uses(&self, snapshot: &Snapshot, add: &mut dyn FnMut(CellIx, u64)) {
-        steps_use(snapshot, self.sample, &self.steps, add);
+        uses::of_steps(snapshot, self.sample, &self.steps, add);
         if let Some(new) = self.recollection {
-            book_in_uses(snapshot, new.site, new.booked_in, add);
+            uses::of_booking_in(snapshot, new.site, new.booked_in, add);
         }
         for &(line, disposition) in &self.lines {
             match disposition {
-                Disposition::Run(run) => run_uses(snapshot, line, run, true, add),
-                Disposition::Recall(Some(run)) => run_uses(snapshot, line, run, false, add),
+                Disposition::Run(run) => uses::of_run(snapshot, line, run, true, add),
+                Disposition::Recall(Some(run)) => uses::of_run(snapshot, line, run, false, add),
                 Disposition::Recall(None) | Disposition::Cancel(_) | Disposition::Hold(_) => {}
             }
         }
@@ -92,54 +94,4 @@ pub(crate) fn line_cost(snapshot: &Snapshot, line: LineIx, disposition: Disposit
             }
             Disposition::Cancel(_) => 0,
         }
-}
-
-/// What the steps of a sample use, from where it stands.
-pub(crate) fn steps_use(snapshot: &Snapshot, sample: SampleIx, steps: &[Step], add: &mut dyn FnMut(CellIx, u64)) {
-    let capacity = &snapshot.capacity;
-    let mut site = snapshot.backlog.samples[sample].site;
-    for &step in steps {
-        match step {
-            Step::Spin(slot) => add(capacity.centrifuge(site, slot), 1),
-            Step::Freeze(slot) => {
-                add(capacity.aliquoting(site, slot), 1);
-                add(capacity.freezer(site), 1);
-            }
-            Step::Aliquot(slot) => add(capacity.aliquoting(site, slot), 1),
-            Step::Send(departure) => {
-                add(capacity.courier(departure), 1);
-                site = snapshot.network.couriers[snapshot.departures[departure].courier].to;
-            }
-            Step::BookIn(slot) => book_in_uses(snapshot, site, slot, add),
-            Step::Refrigerate | Step::Thaw(_) => {}
-        }
-    }
-}
-
-pub(crate) fn book_in_uses(snapshot: &Snapshot, site: SiteIx, slot: SlotIx, add: &mut dyn FnMut(CellIx, u64)) {
-    add(snapshot.capacity.reception(site, slot), 1);
-    if let Some(quota) = snapshot.capacity.quota(site, snapshot.grid.day(slot)) {
-        add(quota, 1);
-    }
-}
-
-/// What a run and its report use; a run from the sample itself counts against its requester's cap.
-pub(crate) fn run_uses(snapshot: &Snapshot, line: LineIx, run: Run, capped: bool, add: &mut dyn FnMut(CellIx, u64)) {
-    let facts = &snapshot.backlog.lines[line];
-    let capacity = &snapshot.capacity;
-    let site = match run.analyser {
-        Some(analyser) => {
-            let work = u64::from(snapshot.catalogue.tests[facts.test].analyser_time.millis());
-            add(capacity.analyser_time(analyser, run.slot), work);
-            capacity.stock(analyser, facts.test).for_each(|cell| add(cell, 1));
-            snapshot.network.analysers[analyser].site
-        }
-        None => snapshot.backlog.samples[facts.sample].site,
-    };
-    add(capacity.reporting(site, run.reported), 1);
-    let request = &snapshot.backlog.requests[snapshot.backlog.request_of(line)];
-    let cap = capacity.requester_cap(request.requester, snapshot.grid.day(run.slot));
-    if let Some(cap) = cap.filter(|_| capped) {
-        add(cap, 1);
-    }
 }

@@ -10,9 +10,9 @@ use labtriage_core::table::{Ix, SampleIx, SiteIx, SlotIx};
 use labtriage_core::time::Instant;
 use labtriage_core::viability::Stay;
 
-use super::choice::steps_use;
 use super::market::{Market, NEVER, scaled};
 use crate::routes::{Itinerary, Routes};
+use crate::uses;
 use crate::way::{Way, cut_off_day};
 
 /// A way up to the booking in.
@@ -147,7 +147,7 @@ pub(super) fn arrived(market: &Market<'_>, way: Way, preparation: usize) -> Opti
 pub(super) fn price_of(market: &Market<'_>, way: &Way) -> Scaled {
     let snapshot = market.snapshot;
     let mut price: Scaled = way.steps().iter().map(|&step| scaled(step_cost(snapshot, step))).sum();
-    steps_use(snapshot, way.sample, way.steps(), &mut |cell, amount| price += market.price(cell, amount));
+    uses::of_steps(snapshot, way.sample, way.steps(), &mut |cell, amount| price += market.price(cell, amount));
     price
 }
 
