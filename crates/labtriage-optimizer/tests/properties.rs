@@ -3,7 +3,11 @@
 mod common;
 
 use labtriage_core::audit::audit;
+use labtriage_core::capacity::Resource;
 use labtriage_core::catalogue::State;
+use labtriage_core::certificate::patient::{Scratch, minimum};
+use labtriage_core::certificate::stage::{Before, PatientSamples};
+use labtriage_core::certificate::tables::{Facts, Tables};
 use labtriage_core::certificate::{Certificate, Prices, bounds, stage};
 use labtriage_core::cost::cost;
 use labtriage_core::fixture::Fixture;
@@ -11,7 +15,7 @@ use labtriage_core::flags::FlagSet;
 use labtriage_core::plan::{Disposition, Plan, Rule, Run};
 use labtriage_core::published::PublishedRun;
 use labtriage_core::snapshot::Snapshot;
-use labtriage_core::table::LineIx;
+use labtriage_core::table::{CellIx, LineIx};
 use labtriage_core::time::Minutes;
 use labtriage_core::units::{Cost, Percent};
 use labtriage_optimizer::explain::{Obstacle, Stop, explain};
@@ -113,6 +117,34 @@ fn prices(snapshot: &Snapshot, seed: u64, dear: u32) -> Prices {
     Prices::new(snapshot.capacity.limits().indices().map(price).collect())
 }
 
+/// The minimum of every patient with a line of a stage, and what it is told to use.
+fn minima_and_uses(facts: &Facts<'_>, before: &Before, prices: &Prices) -> Vec<(i64, Vec<(CellIx, u64)>)> {
+    let snapshot = facts.snapshot();
+    let (tables, samples) = (Tables::new(facts, before, prices.clone()), PatientSamples::new(&snapshot.backlog));
+    let mut scratch = Scratch::default();
+    let of = |patient| {
+        let mut uses = Vec::new();
+        let mut add = |cell, amount| uses.push((cell, amount));
+        (minimum(&tables, &samples, patient, &mut scratch, Some(&mut add)), uses)
+    };
+    snapshot.backlog.patients.indices().map(of).collect()
+}
+
+/// Dearer where every use is told; ways of handling and moving a tube are told in part only.
+fn dearer(snapshot: &Snapshot, prices: &Prices, more: &Prices) -> Prices {
+    let told = |cell| match snapshot.capacity.describe(cell).0 {
+        Resource::AnalyserTime(_)
+        | Resource::Stock(..)
+        | Resource::Reporting(_)
+        | Resource::Reception(_)
+        | Resource::Quota(_)
+        | Resource::Visits(_)
+        | Resource::RecallCap => more.of(cell, 1),
+        _ => 0,
+    };
+    Prices::new(snapshot.capacity.limits().indices().map(|cell| prices.of(cell, 1) + told(cell)).collect())
+}
+
 /// The runs of a plan, for the lines of another snapshot that have the same accession and test.
 fn published(old: &Snapshot, plan: &Plan, new: &Snapshot) -> Vec<(LineIx, PublishedRun)> {
     let run = |(line, disposition): (LineIx, &Disposition)| {
@@ -162,6 +194,31 @@ proptest! {
             let bound: Cost = bounds(&snapshot, &plan, &certificate).into_iter().sum();
             let price = cost(&snapshot, &plan).total();
             prop_assert!(bound <= price, "{} costs {price}, below the bound {bound}", rule.text());
+        }
+    }
+
+    #[test]
+    fn a_minimum_grows_by_no_more_than_what_it_uses_becomes_dearer(
+        tubes in proptest::collection::vec(tube(), 1..25),
+        capacity in prop_oneof![1..6u32, Just(20u32), Just(100u32)],
+        seed in any::<u64>(),
+        dear in 0..40u32,
+    ) {
+        // Where volume is scant a line may be run in part, and is told as a whole or not at all.
+        let tubes: Vec<Tube> = tubes.into_iter().map(|tube| Tube { volume: 2000, ..tube }).collect();
+        let order: Vec<usize> = (0..tubes.len()).collect();
+        let snapshot = fixture(&tubes, capacity, &order).snapshot();
+        let (facts, plan) = (Facts::new(&snapshot), common::lawful(&snapshot, Rule::BandEdf));
+        let low = prices(&snapshot, seed, dear);
+        let high = dearer(&snapshot, &low, &prices(&snapshot, !seed, dear));
+        for stage in 0..stage::count(&snapshot) {
+            let before = Before::stage(&snapshot, &plan, stage);
+            let (low_minima, high_minima) =
+                (minima_and_uses(&facts, &before, &low), minima_and_uses(&facts, &before, &high));
+            for ((least, uses), (most, _)) in low_minima.into_iter().zip(high_minima) {
+                let dearer: i64 = uses.iter().map(|&(cell, amount)| high.of(cell, amount) - low.of(cell, amount)).sum();
+                prop_assert!(most <= least + dearer, "{least} and {dearer}, but {most}");
+            }
         }
     }
 

@@ -56,7 +56,7 @@ pub fn minimum(
     }
     let (cost, way) = scratch.cheapest(tables, patient);
     if let Some(add) = add {
-        scratch.charge(tables, way, add);
+        scratch.charge(tables, patient, way, add);
     }
     cost
 }
@@ -215,11 +215,11 @@ impl Scratch {
     }
 
     /// Tells what the cheapest way uses.
-    fn charge(&mut self, tables: &Tables<'_>, way: Way, add: Add<'_>) {
+    fn charge(&mut self, tables: &Tables<'_>, patient: PatientIx, way: Way, add: Add<'_>) {
         if let Way::Visit { point, day } = way {
             let facts = &tables.facts.visit_days[point.row()][day];
             let capacity = &tables.facts.snapshot.capacity;
-            let given = tables.before.visits.iter().any(|visit| visit.point == point && visit.day == facts.day);
+            let given = tables.before.visit_of(patient).is_some();
             let cells = [capacity.visits(point, facts.day), capacity.recall_cap(facts.day)];
             cells.into_iter().flatten().filter(|_| !given).for_each(|cell| add(cell, 1));
         }
@@ -247,7 +247,8 @@ impl Scratch {
                     };
                     self.otherwise.clear();
                     self.otherwise.extend(case.lines.iter().map(|line| line.left_out));
-                    charge_sample(tables, case, ran, found.anew.map(|anew| (day, anew)), &self.otherwise, add);
+                    let anew = found.anew.map(|anew| Retests { day, anew, mixed: found.mixed });
+                    charge_sample(tables, case, ran, anew, &self.otherwise, add);
                 }
             }
         }
@@ -265,6 +266,15 @@ struct OfSample {
     cost: Scaled,
     ran: Ran,
     anew: Option<Anew>,
+    /// Some lines are run, others re-tested.
+    mixed: bool,
+}
+
+/// How lines are re-tested.
+#[derive(Clone, Copy)]
+struct Retests<'d> {
+    day: &'d VisitDay,
+    anew: Anew,
     /// Some lines are run, others re-tested.
     mixed: bool,
 }
@@ -316,14 +326,14 @@ fn charge_sample(
     tables: &Tables<'_>,
     case: &SampleCase,
     ran: Ran,
-    anew: Option<(&VisitDay, Anew)>,
+    anew: Option<Retests<'_>>,
     otherwise: &[Scaled],
     add: Add<'_>,
 ) {
     let mut charge = Charge { tables, case, ran_at: [None; 2], used_anew: false };
     for (row, line) in case.lines.iter().enumerate() {
         let run = charge.run_of(row, ran);
-        let retest = anew.and_then(|(day, anew)| charge.retest_of(row, day, anew));
+        let retest = anew.and_then(|anew| charge.retest_of(row, anew));
         let cheapest = [run, retest].into_iter().flatten().min();
         match cheapest {
             Some((cost, site, booked, slot, fresh)) if cost < otherwise[row] => {
@@ -369,11 +379,18 @@ impl Charge<'_, '_> {
         }
     }
 
-    fn retest_of(&self, row: usize, day: &VisitDay, anew: Anew) -> Option<At> {
-        let tube = &day.arrivals[anew.arrival];
-        let until = day.until(anew.arrival, self.case.lines[row].pair);
-        let found = self.case.slot_of(self.tables, row, tube.site, anew.from..until);
-        found.map(|(cost, slot)| (cost, tube.site, anew.from, slot, true))
+    /// Open lines that are re-tested beside others that are run go to whichever new tube is cheapest.
+    fn retest_of(&self, row: usize, Retests { day, anew, mixed }: Retests<'_>) -> Option<At> {
+        let line = &self.case.lines[row];
+        let on = |arrival: usize, from: usize| {
+            let site = day.arrivals[arrival].site;
+            let found = self.case.slot_of(self.tables, row, site, from..day.until(arrival, line.pair));
+            found.map(|(cost, slot)| (cost, site, from, slot, true))
+        };
+        if mixed && line.open() {
+            return (0..day.arrivals.len()).filter_map(|arrival| on(arrival, day.arrivals[arrival].from)).min();
+        }
+        on(anew.arrival, anew.from)
     }
 
     /// What a test in a slot and the report of its result use.
@@ -401,13 +418,13 @@ impl Charge<'_, '_> {
 
     /// What the sample's way and its new tube use. Couriers and freezers are left
     /// out: their use is only needed to learn prices.
-    fn shared(&self, ran: Ran, anew: Option<(&VisitDay, Anew)>, add: Add<'_>) {
+    fn shared(&self, ran: Ran, anew: Option<Retests<'_>>, add: Add<'_>) {
         let Some(sample) = self.case.sample else { return };
         let before: &Before = self.tables.before;
         if !before.placed[sample.row()] {
             self.containers(ran, add);
         }
-        if let Some((day, anew)) = anew.filter(|_| self.used_anew && !before.recollected[sample.row()]) {
+        if let Some(Retests { day, anew, .. }) = anew.filter(|_| self.used_anew && !before.recollected[sample.row()]) {
             self.book(day.arrivals[anew.arrival].site, anew.from, add);
         }
     }
