@@ -1,8 +1,9 @@
 //! Which option does each item get, at given prices, on what is left?
 
 use super::Problem;
+use super::columns::{Columns, Steering};
 use super::options::Options;
-use super::prices::Priced;
+use super::prices::{Priced, slopes};
 use super::rng::Stride;
 use super::scratch::Pool;
 use super::state::State;
@@ -21,7 +22,7 @@ const SCARCE: f64 = 0.02;
 /// scarce resource costs more, over what the cheapest one pays for what is scarce. Items that the
 /// relaxation splits come last: without them it fits. Two calls of the oracle per item, three where
 /// there is no option without scarce resources.
-pub(super) fn by_gain<P: Problem>(pool: &Pool<'_, P>, priced: &Priced) -> Vec<usize> {
+pub(super) fn by_gain<P: Problem>(pool: &Pool<'_, P>, priced: &Priced<P::Choice>) -> Vec<usize> {
     let problem = pool.problem;
     let items: Vec<usize> = (0..problem.items()).collect();
     let scarce = priced.prices.iter().zip(&priced.scale).map(|(price, scale)| *price > SCARCE * *scale);
@@ -78,6 +79,36 @@ fn displaced<P: Problem>(
     }
 }
 
+/// Sweeps in which whole options are chosen from the mix, and how much steeper prices are from one to
+/// the next: at the end what is overdrawn costs more than anything.
+const WHOLE: (usize, f64) = (30, 1.5);
+
+/// Gives each item the option that comes nearest to the mix, as far as they fit; the items, those first
+/// that had most to lose. No call of the oracle.
+pub(super) fn settle<P: Problem>(
+    state: &mut State<'_, P>,
+    priced: &Priced<P::Choice>,
+    columns: &Columns<P::Choice>,
+) -> Vec<usize> {
+    let prices = &priced.prices;
+    let slope = slopes(prices, &priced.scale, state.problem.limits());
+    let reach = vec![f64::INFINITY; prices.len()];
+    let chosen = columns.whole(&Steering { centre: prices, slope: &slope, reach: &reach }, WHOLE.0, WHOLE.1);
+    let loss = |(item, chosen): (usize, &Option<usize>)| {
+        let (columns, chosen) = (columns.of(item), (*chosen)?);
+        let dearest = columns.iter().map(|column| column.priced(prices)).fold(f64::NEG_INFINITY, f64::max);
+        Some((dearest - columns[chosen].priced(prices), item, chosen))
+    };
+    let mut order: Vec<(f64, usize, usize)> = chosen.iter().enumerate().filter_map(loss).collect();
+    order.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
+    for &(_, item, chosen) in &order {
+        if let Some(choice) = &columns.of(item)[chosen].choice {
+            state.put(item, choice.clone());
+        }
+    }
+    order.into_iter().map(|(_, item, _)| item).collect()
+}
+
 /// Gives each item without a choice its cheapest option on what is left. Items for which nothing
 /// fits stay open. One call of the oracle per item.
 pub(super) fn fill<P: Problem>(
@@ -107,7 +138,7 @@ fn place<P: Problem>(state: &mut State<'_, P>, item: usize, prices: &[f64], scra
 
 /// Gives each item its cheapest option on what is left, at prices that follow the use: after each
 /// batch, in an order that spreads all kinds of items evenly, a price moves in proportion to (use ÷
-/// share of what was left) − 1, as in the ascent. At fixed prices many items want the same of several
+/// share of what was left) − 1. At fixed prices many items want the same of several
 /// nearly tied resources; prices that follow share them out. One call of the oracle per item.
 pub(super) fn follow<P: Problem>(
     pool: &Pool<'_, P>,

@@ -4,7 +4,7 @@
 //! item's cheapest option. [`solve`] goes through three parts, each a module:
 //!
 //! 1. `prices`: a price on each resource, from the linear relaxation of a sample, then from all
-//!    items by stochastic dual ascent. Prices prove a lower bound.
+//!    items by the method of multipliers. Prices prove a lower bound.
 //! 2. `assign`: each item at its cheapest option at those prices, on what is left.
 //! 3. `improve`: chains of moves, and small neighbourhoods solved exactly.
 //!
@@ -13,6 +13,7 @@
 //! of threads; only `stop` may end it early.
 
 mod assign;
+mod columns;
 mod improve;
 mod options;
 mod prices;
@@ -32,8 +33,12 @@ pub struct Settings {
     pub gap: f64,
     /// Linear programs of the relaxation that start prices come from.
     pub relaxations: usize,
-    /// Passes of dual ascent over all items; none: by the number of items.
-    pub passes: Option<usize>,
+    /// Items up to which the relaxation is solved for all of them, not for a sample.
+    pub relaxed_items_max: usize,
+    /// Rounds in which all items are asked for options, while prices are learned.
+    pub rounds: usize,
+    /// Rounds for the prices of the proof alone, where they are worth it.
+    pub proof_rounds: usize,
     /// Passes that take each item out and put it back.
     pub reinsertions: usize,
     /// Calls of the oracle for ejection chains, about.
@@ -55,7 +60,9 @@ impl Default for Settings {
         Self {
             gap: 0.001,
             relaxations: 60,
-            passes: None,
+            relaxed_items_max: 1500,
+            rounds: 16,
+            proof_rounds: 8,
             reinsertions: 4,
             chain_calls: 4_000_000,
             neighbourhoods: 400,
@@ -64,13 +71,6 @@ impl Default for Settings {
             nodes: 200,
             seed: 1,
         }
-    }
-}
-
-impl Settings {
-    /// Passes over so many items: fewer over many, as each is longer.
-    fn passes(&self, items: usize) -> usize {
-        self.passes.unwrap_or_else(|| (150_000 / items.max(1)).clamp(1, 60))
     }
 }
 
@@ -114,6 +114,12 @@ pub trait Problem: Sync {
 
     /// Tells what an option uses, as (resource, amount).
     fn uses(&self, item: usize, choice: &Self::Choice, add: &mut dyn FnMut(usize, u64));
+
+    /// Whether a price on a resource can change what [`Problem::cheapest`] answers. What cannot be
+    /// steered is only watched when options are given out.
+    fn steers(&self, _resource: usize) -> bool {
+        true
+    }
 
     /// Prices to begin with, if the problem knows some that are of the right size.
     fn first_prices(&self) -> Option<&[f64]> {

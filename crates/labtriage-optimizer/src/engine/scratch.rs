@@ -17,14 +17,6 @@ pub(super) struct Pool<'p, P: Problem> {
     idle: Mutex<Vec<P::Scratch>>,
 }
 
-/// What the cheapest options of some items come to.
-pub(super) struct Demand {
-    /// Σ minimum, in cost.
-    pub(super) value: f64,
-    /// (resource, amount), resources may repeat.
-    pub(super) uses: Vec<(usize, u64)>,
-}
-
 impl<'p, P: Problem> Pool<'p, P> {
     pub(super) fn new(problem: &'p P) -> Self {
         Self { problem, idle: Mutex::new(Vec::new()) }
@@ -58,27 +50,6 @@ impl<'p, P: Problem> Pool<'p, P> {
         };
         let parts: Vec<Vec<T>> = items.par_chunks(CHUNK).map(chunk).collect();
         parts.into_iter().flatten().collect()
-    }
-
-    /// Σ minimum of some items and what attains it, under prices. O(items) calls of the oracle.
-    pub(super) fn demand(&self, items: &[usize], prices: &[f64]) -> Demand {
-        let chunk = |chunk: &[usize]| self.with(|scratch| self.demand_of(chunk, prices, scratch));
-        let parts: Vec<Demand> = items.par_chunks(CHUNK).map(chunk).collect();
-        let mut total = Demand { value: 0.0, uses: Vec::new() };
-        for part in parts {
-            total.value += part.value;
-            total.uses.extend(part.uses);
-        }
-        total
-    }
-
-    fn demand_of(&self, items: &[usize], prices: &[f64], scratch: &mut P::Scratch) -> Demand {
-        let mut demand = Demand { value: 0.0, uses: Vec::new() };
-        for item in items {
-            let mut add = |resource, amount| demand.uses.push((resource, amount));
-            demand.value += self.problem.minimum(*item, prices, scratch, &mut add);
-        }
-        demand
     }
 
     /// Σ minimum of some items under prices. O(items) calls of the oracle.

@@ -1,5 +1,6 @@
 //! How do the parts work together?
 
+use super::columns::Columns;
 use super::improve::{Ground, by_chains, by_neighbourhoods};
 use super::prices::Priced;
 use super::rng::{Random, Stride};
@@ -76,7 +77,7 @@ pub fn solve<P: Problem>(
 ///
 /// `floor` is a plan that is returned, or improved, when no better one is found. `stop` is asked
 /// between small pieces of work, from any thread. While it says no, the answer is the same for any
-/// number of threads. Work is linear in the items, times the passes of the settings.
+/// number of threads. Work is linear in the items, times the rounds and passes of the settings.
 pub fn solve_with<P: Problem>(
     problem: &P,
     floor: Option<Vec<P::Choice>>,
@@ -105,22 +106,52 @@ pub fn solve_with<P: Problem>(
     assign::reinsert(&pool, &mut state, &all, settings.reinsertions.min(1), stop);
     let stopped = why(&state, priced.bound, settings, stop);
     let (open, cost) = state.rank();
-    Solution { choices: state.into_choices(), open, cost, bound: priced.bound, prices: priced.prices, stopped }
+    Solution { choices: state.into_choices(), open, cost, bound: priced.bound, prices: priced.proof, stopped }
 }
 
-/// The best of the floor, of what prices assign in order of gain, and of what prices that follow the
-/// use assign.
+/// The best of the floor and of what prices assign.
 fn first<'p, P: Problem>(
     pool: &Pool<'p, P>,
-    priced: &Priced,
+    priced: &Priced<P::Choice>,
     floor: Option<State<'p, P>>,
     settings: &Settings,
     stop: &(dyn Fn() -> bool + Sync),
 ) -> State<'p, P> {
+    let found = match &priced.columns {
+        _ if stop() => [None, None],
+        Some(columns) => [Some(from_mix(pool, priced, columns, settings, stop)), None],
+        None => from_prices(pool, priced, settings, stop).map(Some),
+    };
+    let found = found.into_iter().chain([floor]).flatten();
+    found.min_by_key(State::rank).unwrap_or_else(|| State::new(pool.problem))
+}
+
+/// What comes nearest to the mix of known options.
+fn from_mix<'p, P: Problem>(
+    pool: &Pool<'p, P>,
+    priced: &Priced<P::Choice>,
+    columns: &Columns<P::Choice>,
+    settings: &Settings,
+    stop: &(dyn Fn() -> bool + Sync),
+) -> State<'p, P> {
+    let mut state = State::new(pool.problem);
+    let mut order = assign::settle(&mut state, priced, columns);
+    let mut known = vec![false; pool.problem.items()];
+    order.iter().for_each(|&item| known[item] = true);
+    order.extend((0..known.len()).filter(|&item| !known[item]));
+    assign::fill(pool, &mut state, &order, &priced.prices, stop);
+    assign::reinsert(pool, &mut state, &order, settings.reinsertions, stop);
+    state
+}
+
+/// What prices assign in order of gain, and what prices that follow the use assign.
+fn from_prices<'p, P: Problem>(
+    pool: &Pool<'p, P>,
+    priced: &Priced<P::Choice>,
+    settings: &Settings,
+    stop: &(dyn Fn() -> bool + Sync),
+) -> [State<'p, P>; 2] {
     let mut by_gain = State::new(pool.problem);
-    if stop() {
-        return floor.unwrap_or(by_gain);
-    }
     let order = assign::by_gain(pool, priced);
     assign::fill(pool, &mut by_gain, &order, &priced.prices, stop);
     assign::reinsert(pool, &mut by_gain, &order, settings.reinsertions, stop);
@@ -128,8 +159,7 @@ fn first<'p, P: Problem>(
     let spread = Stride::new(pool.problem.items(), &mut Random::new(settings.seed));
     assign::follow(pool, &mut following, &spread, (&priced.prices, &priced.scale), stop);
     assign::reinsert(pool, &mut following, &order, settings.reinsertions, stop);
-    let found = [Some(by_gain), Some(following), floor].into_iter().flatten();
-    found.min_by_key(State::rank).unwrap_or_else(|| State::new(pool.problem))
+    [by_gain, following]
 }
 
 fn why<P: Problem>(state: &State<'_, P>, bound: f64, settings: &Settings, stop: &(dyn Fn() -> bool + Sync)) -> Why {

@@ -2,12 +2,13 @@
 //! beside what the patient itself has taken.
 
 use labtriage_core::certificate::Scaled;
+use labtriage_core::cost::unserved_cost;
 use labtriage_core::plan::{Recollection, Run, Step};
 use labtriage_core::table::{AnalyserIx, Ix, SampleIx, SiteIx, SlotIx};
 use labtriage_core::units::Microlitres;
 use labtriage_core::viability::Stay;
 
-use super::market::{Market, NEVER, Taken};
+use super::market::{Market, NEVER, Taken, scaled};
 use super::patient::Going;
 use super::problem::{Stage, Standing, VisitDay};
 use super::sample::{LineCase, Offer, Picked, SampleCase};
@@ -119,7 +120,7 @@ impl<'b> Bench<'b> {
             self.results[slot] + report + cap
         };
         let (cost, slot) = (0..self.results.len()).map(|slot| (price(slot), slot)).min()?;
-        if cost >= NEVER {
+        if cost >= scaled(unserved_cost(snapshot, line.line)) {
             return None;
         }
         let slot = SlotIx::from_row(slot);

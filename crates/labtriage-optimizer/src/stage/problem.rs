@@ -1,5 +1,6 @@
 //! What is one stage to the engine? Patients are items, capacity cells are resources.
 
+use labtriage_core::capacity::Resource;
 use labtriage_core::certificate::stage::{Before, PatientSamples, of_line};
 use labtriage_core::certificate::tables::{Facts, Tables};
 use labtriage_core::certificate::{Prices, SHIFT, Scaled, patient};
@@ -245,6 +246,11 @@ impl<'a> Problem for Stage<'a> {
         let Scratch { chooser, whole, .. } = scratch;
         let market = self.market(whole.all().as_slice(), left.unwrap_or(&self.limits));
         chooser.choose(self, &market, self.patients[item])
+    }
+
+    /// A requester's cap is looked at only when lines are given their slots.
+    fn steers(&self, resource: usize) -> bool {
+        !matches!(self.planner.snapshot.capacity.describe(CellIx::from_row(resource)).0, Resource::RequesterCap(_))
     }
 
     fn first_prices(&self) -> Option<&[f64]> {

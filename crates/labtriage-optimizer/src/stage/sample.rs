@@ -215,7 +215,7 @@ impl SampleCase {
         self.tested.clear();
         self.tested.resize(self.lines.len() * sites * slots, NEVER);
         self.lowest.clear();
-        self.lowest.resize(self.lines.len(), NEVER);
+        self.lowest.resize(self.lines.len() * sites, NEVER);
         for (row, case) in self.lines.iter().enumerate() {
             market.results(case.line, &mut self.results);
             let band = snapshot.bands[case.line];
@@ -232,13 +232,14 @@ impl SampleCase {
                     }
                 }
                 if market.menu.runs(site, case.test) {
-                    let mut out = NEVER;
+                    let (mut out, mut lowest) = (NEVER, NEVER);
                     for slot in (0..slots).rev() {
                         let cell = snapshot.capacity.reporting(site, SlotIx::from_row(slot));
                         out = out.min(self.results[slot] + market.price(cell, 1));
                         tested[slot] = NEVER.min(tested[slot] + out);
-                        self.lowest[row] = self.lowest[row].min(tested[slot]);
+                        lowest = lowest.min(tested[slot]);
                     }
+                    self.lowest[row * sites + site.row()] = lowest;
                 }
             }
         }
@@ -253,7 +254,15 @@ impl SampleCase {
 
     /// The least that a line can cost, wherever and whenever.
     pub(super) fn lowest(&self) -> Scaled {
-        self.lines.iter().zip(&self.lowest).map(|(line, &lowest)| lowest.min(line.left_out)).sum()
+        let sites = self.lowest.len() / self.lines.len().max(1);
+        let each = self.lines.iter().zip(self.lowest.chunks(sites.max(1)));
+        each.map(|(line, sites)| sites.iter().copied().min().unwrap_or(NEVER).min(line.left_out)).sum()
+    }
+
+    /// What its lines cost at the least at a site, each run whenever it likes or left out at its price.
+    fn at_best(&self, site: SiteIx, otherwise: &[Scaled]) -> Scaled {
+        let sites = self.lowest.len() / self.lines.len().max(1);
+        otherwise.iter().enumerate().map(|(row, &otherwise)| self.lowest[row * sites + site.row()].min(otherwise)).sum()
     }
 
     /// All ways of the sample in which any of its lines can be run.
@@ -322,8 +331,9 @@ impl SampleCase {
     /// within the horizon.
     fn offer_frozen(&mut self, market: &Market<'_>, prepared: &[Way]) {
         let slots = market.snapshot.grid.len();
-        let kept = |row: usize| self.offers.iter().map(|offer| offer.until[row]).max().unwrap_or(0);
-        let short = (0..self.lines.len()).any(|row| !self.lines[row].reported && kept(row) < slots);
+        let longest = |row: usize| self.offers.iter().map(|offer| offer.until[row]).max().unwrap_or(0);
+        let kept: Vec<usize> = (0..self.lines.len()).map(longest).collect();
+        let short = self.lines.iter().zip(&kept).any(|(line, &kept)| !line.reported && kept < slots);
         let Some(way) = prepared.iter().find(|way| way.separated()).filter(|_| short) else { return };
         let Some(way) = frozen(market, way) else { return };
         let Some(candidate) = arrived(market, way, usize::MAX) else { return };
@@ -344,6 +354,10 @@ impl SampleCase {
             if until.iter().all(|&until| until <= slot) {
                 break;
             }
+            // Thawed too soon, nothing keeps longer than unfrozen.
+            if until.iter().zip(&kept).all(|(until, kept)| until <= kept) {
+                continue;
+            }
             let candidate = Candidate { way: candidate.way.clone(), ..candidate.clone() };
             self.admit(Offer { candidate, until, thawed: Some(slot), booked: false });
         }
@@ -362,6 +376,9 @@ impl SampleCase {
 
     fn of_offer(&mut self, market: &Market<'_>, otherwise: &[Scaled], number: usize, offer: &Offer, least: &mut Least) {
         let site = offer.candidate.way.site;
+        if offer.candidate.price + self.at_best(site, otherwise) >= least.cost {
+            return;
+        }
         let last = offer.until.iter().copied().max().unwrap_or(0);
         let mut best = std::mem::take(&mut self.best);
         best.clear();

@@ -1,7 +1,7 @@
 //! Where could a sample go, handled how? Ways up to the booking in, on what is left.
 //!
 //! A sample is kept as it is or refrigerated, spun first if its lines need that, and stays or takes
-//! the first courier that it can; when that one has a price, a free one later is a second choice.
+//! a courier: the first that it can, or a later one that costs less than all before it.
 
 use labtriage_core::catalogue::{Phase, State};
 use labtriage_core::certificate::Scaled;
@@ -114,26 +114,32 @@ pub(super) fn candidates(
         found.extend(arrived(market, prepared.way.clone(), preparation));
     }
     for &to in routes.destinations(site).iter().filter(|&&to| wanted(to)) {
-        for itinerary in couriers(market, &prepared.way, routes.between(site, to)).into_iter().flatten() {
+        for itinerary in couriers(market, &prepared.way, routes.between(site, to)) {
             let mut way = prepared.way.clone();
-            way.ride(market.snapshot, &itinerary);
+            way.ride(market.snapshot, itinerary);
             let way = if prepared.spin_there { spun(market, way, false) } else { Some(way) };
             found.extend(way.and_then(|way| arrived(market, way, preparation)));
         }
     }
 }
 
-/// The first itinerary with room, and the first free one when that has a price.
-fn couriers(market: &Market<'_>, way: &Way, between: &[Itinerary]) -> [Option<Itinerary>; 2] {
+/// The first itinerary with room, and each later one that costs less than all before it.
+fn couriers<'r>(market: &'r Market<'_>, way: &'r Way, between: &'r [Itinerary]) -> impl Iterator<Item = &'r Itinerary> {
     let price = |itinerary: &Itinerary| -> Scaled {
         itinerary.legs().map(|leg| market.price(market.snapshot.capacity.courier(leg), 1)).sum()
     };
-    let mut fitting = between.iter().filter(|itinerary| way.reaches(itinerary) && price(itinerary) < NEVER);
-    let Some(first) = fitting.next() else { return [None, None] };
-    if price(first) == 0 {
-        return [Some(*first), None];
-    }
-    [Some(*first), fitting.find(|itinerary| price(itinerary) == 0).copied()]
+    let mut least = NEVER;
+    between
+        .iter()
+        .filter(|itinerary| way.reaches(itinerary))
+        .map_while(move |itinerary| {
+            // Nothing costs less than nothing.
+            let price = if least > 0 { price(itinerary) } else { return None };
+            let cheaper = price < least;
+            least = least.min(price);
+            Some(cheaper.then_some(itinerary))
+        })
+        .flatten()
 }
 
 /// A way that is at its site, with the first slot in which it can be booked in.

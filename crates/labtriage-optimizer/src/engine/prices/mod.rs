@@ -1,30 +1,35 @@
 //! What is one more unit of each resource worth?
 //!
 //! `master` finds start prices from a sample; for small problems the sample is everything and the
-//! prices are those of the linear relaxation. `ascent` carries them over to all items.
+//! prices are those of the linear relaxation. `multipliers` carries them over to all items.
 
-mod ascent;
 mod master;
+mod multipliers;
 
+use super::columns::{Ask, Columns};
 use super::rng::Random;
 use super::scratch::{Pool, worth};
 use super::solver::LinearSolver;
 use super::{Problem, Settings};
+pub(super) use multipliers::slopes;
+use multipliers::{Judge, Multipliers};
 
 /// Prices and what they prove.
-pub(super) struct Priced {
+pub(super) struct Priced<C> {
     /// Cost per unit of each resource, at least 0.
     pub(super) prices: Vec<f64>,
+    /// Prices that prove the bound; others only where minima come from options that are relaxed.
+    pub(super) proof: Vec<f64>,
     /// A typical price of each resource, above 0.
     pub(super) scale: Vec<f64>,
-    /// Σ minimum − Σ price × limit at these prices, over all items.
+    /// Σ minimum − Σ price × limit at the prices of the proof, over all items.
     pub(super) bound: f64,
     /// Items that the relaxation splits between options; empty when it saw a sample only.
     pub(super) split: Vec<usize>,
+    /// The options that were seen on the way, where the relaxation was not solved outright.
+    pub(super) columns: Option<Columns<C>>,
 }
 
-/// Items up to which the relaxation sees all of them.
-const WHOLE_ITEMS_MAX: usize = 1500;
 /// Items of a sample otherwise.
 const SAMPLE_ITEMS: usize = 300;
 
@@ -34,22 +39,49 @@ pub(super) fn learn<P: Problem>(
     settings: &Settings,
     solver: &dyn LinearSolver,
     stop: &(dyn Fn() -> bool + Sync),
-) -> Priced {
+) -> Priced<P::Choice> {
     let mut random = Random::new(settings.seed);
     let items = pool.problem.items();
-    let whole = items <= WHOLE_ITEMS_MAX;
+    let whole = items <= settings.relaxed_items_max;
     let sample = master::sample(items, if whole { items } else { SAMPLE_ITEMS }, &mut random);
     let mut start = master::relax(pool, &sample, settings.relaxations, solver, stop);
     if whole && start.exact {
         let bound = pool.bound(&start.prices);
-        return Priced { prices: start.prices, scale: start.scale, bound, split: start.split };
+        let proof = start.prices.clone();
+        return Priced { prices: start.prices, proof, scale: start.scale, bound, split: start.split, columns: None };
     }
     if let Some(first) = pool.problem.first_prices() {
         start.offer(first);
     }
-    let (prices, bound) = ascent::climb(pool, &start, settings, &mut random, stop);
-    Priced { prices, scale: start.scale, bound, split: if whole { start.split } else { Vec::new() } }
+    let found =
+        multipliers::climb(pool, Ask::Cheapest, (&start.prices, &start.scale), settings.rounds, &mut random, stop);
+    let Multipliers { prices, value, columns } = found;
+    let proof = proof(pool, (&prices, &start.scale), value, settings, &mut random, stop);
+    let bound = pool.bound(&proof);
+    let split = if whole { start.split } else { Vec::new() };
+    Priced { prices, proof, scale: start.scale, bound, split, columns: Some(columns) }
 }
+
+/// Prices that prove more than those that options were learned at, where minima lie far below the
+/// cheapest options.
+fn proof<P: Problem>(
+    pool: &Pool<'_, P>,
+    (prices, scale): (&[f64], &[f64]),
+    value: f64,
+    settings: &Settings,
+    random: &mut Random,
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Vec<f64> {
+    let judge = Judge::new(pool, random);
+    if value - judge.bound(prices) <= LOOSE * value.abs() || stop() {
+        return prices.to_vec();
+    }
+    let found = multipliers::climb(pool, Ask::Minimum, (prices, scale), settings.proof_rounds, random, stop);
+    judge.best([prices.to_vec(), found.prices].into_iter())
+}
+
+/// A bound this much below the dual value, relatively, is worth prices of its own.
+const LOOSE: f64 = 1e-3;
 
 /// Prices that can be used: finite and not negative. Nothing else that a solver says is believed.
 fn sane(price: f64) -> f64 {
