@@ -44,6 +44,7 @@ fn document(snapshot: &Snapshot, plan: &Plan) -> Document {
         fifo: Some(Cost::from_thousandths(9_000_000_000)),
         own: cost.total(),
         bound: None,
+        fairness: None,
         stopped: Stopped { why: "complete".to_owned(), holds: "greedy plan".to_owned() },
         quarantined: 2,
     }
@@ -162,8 +163,11 @@ fn write_to(target: &Path, snapshot: &Snapshot, plan: &Plan) {
     let folder = OutputFolder::create(target).unwrap();
     let document = document(snapshot, plan);
     let summary = Summary::of(snapshot, plan, document.cost, None);
-    let summary =
-        summary_text(&summary, snapshot, Extras { rule: plan.rule, quarantined: 2, band_edf: None, bound: None });
+    let summary = summary_text(
+        &summary,
+        snapshot,
+        Extras { rule: plan.rule, quarantined: 2, band_edf: None, bound: None, extra_cost: None },
+    );
     let quarantine = [QuarantineEntry {
         file: "backlog.csv".to_owned(),
         line: 7,
@@ -712,7 +716,13 @@ fn the_summary_is_short_and_opens_with_what_is_at_risk() {
     fifo.waiting += cost.total();
     let summary = Summary::of(&snapshot, &plan, cost, Some(fifo));
     let bound = Cost::from_thousandths(cost.total().thousandths() * 1000 / 1012);
-    let extras = Extras { rule: Rule::Priced, quarantined: 2, band_edf: Some(cost.total()), bound: Some(bound) };
+    let extras = Extras {
+        rule: Rule::Priced,
+        quarantined: 2,
+        band_edf: Some(cost.total()),
+        bound: Some(bound),
+        extra_cost: None,
+    };
     let text = summary_text(&summary, &snapshot, extras);
     assert!(text.lines().count() <= 45, "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 100 && line.trim_end() == line), "{text}");
