@@ -1,19 +1,20 @@
 //! Does a group wait much longer than its band? Mean weighted waits, held against the limit of the policy.
 //!
 //! A line waits from now until its result; without one in the horizon until a tail after it, as in
-//! [`crate::cost`]. Cancelled lines need no result and are left out. The mean weighs each line by its
-//! weight, Σ weight × wait ÷ Σ weight, so a group is not above its band for being the more pressing.
+//! [`crate::cost`]. Left out are cancelled lines, which need no result, and those that a person must decide
+//! about first, which no plan can make wait less. The mean weighs each line by its weight, Σ weight × wait ÷
+//! Σ weight, so a group is not above its band for being the more pressing.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::network::{Network, Requester, RequesterKind};
-use crate::plan::{Disposition, Plan};
+use crate::plan::{Disposition, Hold, Plan};
 use crate::policy::{FairnessLimit, GroupBy};
 use crate::snapshot::Snapshot;
 use crate::table::{BandIx, GroupIx, Ix, LineIx, RequesterIx, Table};
 use crate::time::{Instant, Minutes};
-use crate::units::Weight;
+use crate::units::{Cost, Percent, Weight};
 
 /// The groups of a network.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -84,12 +85,15 @@ impl fmt::Display for MeanWait {
 pub struct GroupWait {
     /// Which.
     pub group: GroupIx,
-    /// Its lines in the band, cancelled ones aside.
+    /// Its lines in the band that count.
     pub lines: u64,
     /// Their mean weighted wait.
     pub mean: MeanWait,
     /// How far that lies above the mean of the band, in thousandths of it, rounded up.
     pub above_permille: i64,
+    /// What it waits beyond the limit, weighted, rounded down; nothing within the limit, and else not less than the
+    /// smallest cost there is.
+    pub excess: Cost,
 }
 
 /// How long a band waits, and those of its groups that are judged.
@@ -97,7 +101,7 @@ pub struct GroupWait {
 pub struct BandWait {
     /// Which.
     pub band: BandIx,
-    /// Its lines, cancelled ones aside: of all requesters, judged or not.
+    /// Its lines that count: of all requesters, judged or not.
     pub lines: u64,
     /// Their mean weighted wait.
     pub mean: MeanWait,
@@ -126,35 +130,29 @@ pub struct Fairness {
 impl Fairness {
     /// How the groups of a plan wait; `None` where the policy sets no limit.
     pub fn of(snapshot: &Snapshot, plan: &Plan) -> Option<Self> {
-        let limit = snapshot.policy.fairness.clone()?;
-        let groups = Groups::new(&snapshot.network, limit.by);
-        let sums = sums(snapshot, plan, &groups);
-        let bands = limit.bands.iter().filter_map(|&band| sums[band].finish(band, limit.min_lines)).collect();
-        Some(Self { limit, names: groups.names, bands })
+        snapshot.policy.fairness.clone().map(|limit| Self::judge(snapshot, plan, limit))
     }
 
-    /// How far above its band the worst group lies beyond what is allowed, in thousandths of the band's mean;
-    /// 0 where the limit holds.
-    pub fn excess_permille(&self) -> i64 {
-        let worst = self.bands.iter().filter_map(BandWait::worst).map(|group| group.above_permille).max();
-        worst.map_or(0, |above| (above - self.allowed_permille()).max(0))
+    /// How the groups of a plan wait, held against a limit.
+    pub fn judge(snapshot: &Snapshot, plan: &Plan, limit: FairnessLimit) -> Self {
+        let groups = Groups::new(&snapshot.network, limit.by);
+        let sums = sums(snapshot, plan, &groups);
+        let bands = limit.bands.iter().filter_map(|&band| sums[band].finish(band, &limit)).collect();
+        Self { limit, names: groups.names, bands }
+    }
+
+    /// What all groups wait beyond the limit, weighted: nothing where it holds.
+    pub fn excess(&self) -> Cost {
+        self.bands.iter().flat_map(|band| &band.groups).map(|group| group.excess).sum()
     }
 
     /// Whether no group lies farther above its band than the policy allows.
     pub fn holds(&self) -> bool {
-        self.excess_permille() == 0
-    }
-
-    /// Whether a group lies farther above its band than the policy allows.
-    pub fn is_above(&self, group: &GroupWait) -> bool {
-        group.above_permille > self.allowed_permille()
-    }
-
-    /// How far above its band a group may lie, in thousandths of the band's mean.
-    pub fn allowed_permille(&self) -> i64 {
-        i64::from(self.limit.max_above.get()) * 10
+        self.excess() == Cost::ZERO
     }
 }
+
+const SECONDS_OF_A_DAY: u128 = 86_400;
 
 /// Waits of lines, added up.
 #[derive(Clone, Copy, Default)]
@@ -179,6 +177,18 @@ impl Sum {
         let seconds = (self.weighted * 60).checked_div(self.weight)?;
         Some(MeanWait(u64::try_from(seconds).unwrap_or(u64::MAX)))
     }
+
+    /// A group in a band of this mean; none when nothing has any weight.
+    fn finish(&self, group: GroupIx, band: MeanWait, max_above: Percent) -> Option<GroupWait> {
+        let mean = self.mean()?;
+        let above_permille = mean.above_permille(band);
+        let allowed = u128::from(band.0) * (100 + u128::from(max_above.get())) / 100;
+        let beyond = u128::from(mean.0).saturating_sub(allowed) * self.weight / SECONDS_OF_A_DAY;
+        let excess = Cost::from_thousandths(i64::try_from(beyond).unwrap_or(i64::MAX).max(1));
+        let within = above_permille <= i64::from(max_above.get()) * 10;
+        let excess = if within { Cost::ZERO } else { excess };
+        Some(GroupWait { group, lines: self.lines, mean, above_permille, excess })
+    }
 }
 
 /// Waits of a band, and of its groups.
@@ -189,14 +199,11 @@ struct BandSums {
 }
 
 impl BandSums {
-    fn finish(&self, band: BandIx, min_lines: u32) -> Option<BandWait> {
+    fn finish(&self, band: BandIx, limit: &FairnessLimit) -> Option<BandWait> {
         let mean = self.all.mean()?;
-        let judged = self.groups.enumerate().filter(|(_, sum)| sum.lines >= u64::from(min_lines));
-        let wait = |(group, sum): (GroupIx, &Sum)| {
-            let own = sum.mean()?;
-            Some(GroupWait { group, lines: sum.lines, mean: own, above_permille: own.above_permille(mean) })
-        };
-        Some(BandWait { band, lines: self.all.lines, mean, groups: judged.filter_map(wait).collect() })
+        let judged = self.groups.enumerate().filter(|(_, sum)| sum.lines >= u64::from(limit.min_lines));
+        let groups = judged.filter_map(|(group, sum)| sum.finish(group, mean, limit.max_above)).collect();
+        Some(BandWait { band, lines: self.all.lines, mean, groups })
     }
 }
 
@@ -215,10 +222,11 @@ fn sums(snapshot: &Snapshot, plan: &Plan, groups: &Groups) -> Table<BandIx, Band
     sums
 }
 
-/// When the result is there, or is taken to be; `None` for a line that needs none.
+/// When the result is there, or is taken to be; `None` for a line that does not count.
 fn result(snapshot: &Snapshot, disposition: Disposition) -> Option<Instant> {
     match disposition {
         Disposition::Run(run) | Disposition::Recall(Some(run)) => Some(snapshot.grid.end(run.reported)),
+        Disposition::Hold(Hold::UnknownStability | Hold::UnknownTime | Hold::Override(_)) => None,
         Disposition::Recall(None) | Disposition::Hold(_) => Some(snapshot.beyond()),
         Disposition::Cancel(_) => None,
     }
@@ -229,9 +237,8 @@ mod tests {
     use super::*;
     use crate::fixture::{Fixture, line_of};
     use crate::flags::FlagSet;
-    use crate::plan::{Cancel, Hold, Rule, Run, SamplePlan};
+    use crate::plan::{Cancel, Rule, Run, SamplePlan};
     use crate::table::SlotIx;
-    use crate::units::Percent;
 
     /// A fixture with a limit for all bands, and a third requester: practice `G2` in borough `Elsewhere`.
     fn fixture(by: GroupBy, max_above: u32, min_lines: u32) -> Fixture {
@@ -300,23 +307,21 @@ mod tests {
         let check = |max_above, min_lines, excess: i64| {
             let snapshot = six(&mut fixture(GroupBy::Borough, max_above, min_lines));
             let fairness = Fairness::of(&snapshot, &reported(&snapshot, &ALL)).unwrap();
-            assert_eq!(
-                (fairness.excess_permille(), fairness.holds()),
-                (excess, excess == 0),
-                "{max_above} {min_lines}"
-            );
+            let expected = (Cost::from_thousandths(excess), excess == 0);
+            assert_eq!((fairness.excess(), fairness.holds()), expected, "{max_above} {min_lines}");
         };
-        check(0, 1, 637);
-        check(63, 1, 7);
+        // Two lines of weight 1 wait 140 min more than the mean, 1.4 min more than 63 % above it.
+        check(0, 1, 194);
+        check(63, 1, 1);
         check(64, 1, 0);
         // `Elsewhere` has two lines, and then nobody else is above.
-        check(0, 2, 637);
+        check(0, 2, 194);
         check(0, 3, 0);
         check(0, 7, 0);
     }
 
     #[test]
-    fn lines_count_by_their_weight_until_a_tail_after_the_horizon_and_not_when_cancelled() {
+    fn lines_count_by_their_weight_until_a_tail_after_the_horizon_or_not_at_all() {
         let mut fixture = fixture(GroupBy::Practice, 50, 1);
         fixture.policy.modifiers.flags = vec![(FlagSet::CRITICAL, Percent::new(300))];
         fixture.policy.bands[BandIx::from_row(0)].weight = Weight::from_thousandths(0);
@@ -334,8 +339,11 @@ mod tests {
         let beyond = 10 * 1440;
         let named = |name: &str, mean| (name.to_owned(), mean);
         assert_eq!(means, [named("G2", 240), named("G1", 60), named("G2", beyond)]);
-        plan.lines[line_of(&snapshot, "A3", "CRP")] = Disposition::Cancel(Cancel::Superseded);
-        assert_eq!(groups(&Fairness::of(&snapshot, &plan).unwrap()).len(), 2);
+        let nobody = [Disposition::Cancel(Cancel::Superseded), Disposition::Hold(Hold::UnknownStability)];
+        for decision in nobody {
+            plan.lines[line_of(&snapshot, "A3", "CRP")] = decision;
+            assert_eq!(groups(&Fairness::of(&snapshot, &plan).unwrap()).len(), 2, "{decision:?}");
+        }
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! How is the limit on fairness kept? By planning again, with larger weights for groups that wait too long.
 //!
-//! Only the search sees those weights: laws, cost and bound stay those of the snapshot as it is. Of all plans
-//! that were found the one leaves that is least above the limit; of those that keep it, the cheapest.
+//! Only the search sees those weights: laws, cost and bound stay those of the snapshot as it is. Of all plans that
+//! were found the cheapest leaves that keeps the limit. Where none does, a weighted day that groups wait beyond the
+//! limit counts as one of cost, and the least sum of both leaves: a limit that cannot be kept is not paid for at any
+//! price.
+
+use std::collections::BTreeMap;
 
 use labtriage_core::fairness::{Fairness, Groups};
 use labtriage_core::policy::FairnessLimit;
@@ -24,7 +28,8 @@ pub(crate) struct Kept {
     pub(crate) cheapest: Cost,
 }
 
-/// Keeps the limit, or comes as near as it can, from plans that are lawful; the first is searched on from.
+/// Keeps the limit, or comes as near as is worth it, from plans that are lawful; the search goes on from the first.
+/// Nothing without any.
 ///
 /// `again` plans with other weights: it returns nothing when there is no time left, or the plan is unlawful.
 pub(crate) fn keep(
@@ -35,11 +40,12 @@ pub(crate) fn keep(
     again: &mut dyn FnMut(&Snapshot) -> Option<Candidate>,
 ) -> Option<Kept> {
     let groups = Groups::new(&snapshot.network, limit.by);
-    let mut field = Field { snapshot, kept: None };
+    let shares = shares(snapshot, &groups);
+    let mut field = Field { snapshot, limit, kept: None };
     let mut first = None;
     for candidate in candidates {
         let fairness = field.enter(candidate);
-        first = first.or(fairness);
+        first = first.or(Some(fairness));
     }
     let mut between = Between { small: Factors::none(snapshot, &groups), fairness: first?, large: None };
     let mut reweighed = None;
@@ -48,44 +54,47 @@ pub(crate) fn keep(
             break;
         }
         let Some(factors) = between.next() else { break };
-        let weights = factors.weights(snapshot, &groups);
+        let weights = factors.weights(snapshot, &groups, &shares);
         let searched = reweighed.take().unwrap_or_else(|| snapshot.clone()).with_weights(weights);
-        let Some(fairness) = again(&searched).and_then(|candidate| field.enter(candidate)) else { break };
-        between.learn(factors, fairness);
+        let Some(candidate) = again(&searched) else { break };
+        between.learn(factors, field.enter(candidate));
         reweighed = Some(searched);
     }
     field.kept.map(|(_, kept)| kept)
 }
 
-/// The plans so far: the one that leaves, with how far above the limit it is.
+/// Least is best: whether the limit is not kept, then cost, where it is not with what groups wait beyond it.
+type Standing = (bool, Cost);
+
+fn standing(fairness: &Fairness, cost: Cost) -> Standing {
+    (!fairness.holds(), cost + fairness.excess())
+}
+
+/// The plans so far: the one that leaves, with its standing.
 struct Field<'a> {
     snapshot: &'a Snapshot,
-    kept: Option<(i64, Kept)>,
+    limit: &'a FairnessLimit,
+    kept: Option<(Standing, Kept)>,
 }
 
 impl Field<'_> {
-    /// One more plan; how its groups wait.
-    fn enter(&mut self, candidate: Candidate) -> Option<Fairness> {
-        let fairness = Fairness::of(self.snapshot, &candidate.plan)?;
-        let (excess, cost) = (fairness.excess_permille(), candidate.cost.total());
-        self.kept = match self.kept.take() {
-            None => Some((excess, Kept { best: candidate, cheapest: cost })),
-            Some((before, kept)) => {
-                let cheapest = kept.cheapest.min(cost);
-                if (excess, cost) < (before, kept.best.cost.total()) {
-                    Some((excess, Kept { best: candidate, cheapest }))
-                } else {
-                    Some((before, Kept { cheapest, ..kept }))
-                }
-            }
-        };
-        Some(fairness)
+    /// One more plan; how its groups wait. Of several of one standing the first is kept.
+    fn enter(&mut self, candidate: Candidate) -> Fairness {
+        let fairness = Fairness::judge(self.snapshot, &candidate.plan, self.limit.clone());
+        let cost = candidate.cost.total();
+        let new = standing(&fairness, cost);
+        self.kept = Some(match self.kept.take() {
+            Some((before, kept)) if before <= new => (before, Kept { cheapest: kept.cheapest.min(cost), ..kept }),
+            Some((_, kept)) => (new, Kept { best: candidate, cheapest: kept.cheapest.min(cost) }),
+            None => (new, Kept { best: candidate, cheapest: cost }),
+        });
+        fairness
     }
 
     /// Whether the limit holds at a cost as near to the cheapest as plans are to their bounds.
     fn is_done(&self, search: &Search) -> bool {
-        let near = |(excess, kept): &(i64, Kept)| *excess == 0 && search.within(kept.best.cost.total(), kept.cheapest);
-        self.kept.as_ref().is_some_and(near)
+        let near = |kept: &Kept| search.within(kept.best.cost.total(), kept.cheapest);
+        self.kept.as_ref().is_some_and(|((above, _), kept)| !above && near(kept))
     }
 }
 
@@ -102,9 +111,9 @@ impl Factors {
     fn raised(&self, fairness: &Fairness) -> Self {
         let mut raised = self.clone();
         for band in &fairness.bands {
-            for group in band.groups.iter().filter(|group| fairness.is_above(group)) {
+            for group in band.groups.iter().filter(|group| group.excess > Cost::ZERO) {
                 let factor = &mut raised.0[band.band][group.group];
-                *factor = larger(*factor, group.above_permille, fairness.allowed_permille());
+                *factor = larger(*factor, group.above_permille, fairness.limit.max_above);
             }
         }
         raised
@@ -121,19 +130,48 @@ impl Factors {
         )
     }
 
-    fn weights(&self, snapshot: &Snapshot, groups: &Groups) -> Table<LineIx, Weight> {
-        let factor = |line| groups.of(snapshot, line).map_or(Percent::ALL, |group| self.0[snapshot.bands[line]][group]);
-        snapshot.weights.enumerate().map(|(line, weight)| weight.times(factor(line))).collect()
+    /// The weights of a search: each line's times its share of what the factor adds.
+    fn weights(&self, snapshot: &Snapshot, groups: &Groups, shares: &Table<LineIx, u64>) -> Table<LineIx, Weight> {
+        let weight = |(line, weight): (LineIx, &Weight)| {
+            let Some(group) = groups.of(snapshot, line) else { return *weight };
+            let added = u64::from(self.0[snapshot.bands[line]][group].get().saturating_sub(100)) * shares[line];
+            let raised = u64::from(weight.thousandths()) * (100 * WHOLE + added) / (100 * WHOLE);
+            Weight::from_thousandths(u32::try_from(raised).unwrap_or(u32::MAX))
+        };
+        snapshot.weights.enumerate().map(weight).collect()
     }
+}
+
+/// A share of one.
+const WHOLE: u64 = 1000;
+
+/// How much of a factor each line gets, in thousandths: of a group and band the line that was requested first all of
+/// it, the others in turn less. So a group gains line by line as its factor grows: with one factor for all, lines of
+/// equal weight would go from last to first together.
+fn shares(snapshot: &Snapshot, groups: &Groups) -> Table<LineIx, u64> {
+    let mut members: BTreeMap<(BandIx, GroupIx), Vec<LineIx>> = BTreeMap::new();
+    for line in snapshot.backlog.lines.indices() {
+        if let Some(group) = groups.of(snapshot, line) {
+            members.entry((snapshot.bands[line], group)).or_default().push(line);
+        }
+    }
+    let requested = |line: LineIx| snapshot.backlog.requests[snapshot.backlog.request_of(line)].requested;
+    let mut shares = Table::filled(0, snapshot.backlog.lines.len());
+    for mut lines in members.into_values() {
+        lines.sort_unstable_by_key(|&line| (requested(line), line));
+        let count = lines.len() as u64;
+        for (line, left) in lines.into_iter().zip((1..=count).rev()) {
+            shares[line] = WHOLE * left / count;
+        }
+    }
+    shares
 }
 
 /// A factor for a group this far above its band: times the square of how far its wait is from the longest that is
 /// allowed, by a quarter at least and fourfold at most.
-fn larger(factor: Percent, above_permille: i64, allowed_permille: i64) -> Percent {
-    let (wait, longest) = (
-        above_permille.saturating_add(1000).max(0).unsigned_abs(),
-        allowed_permille.saturating_add(1000).max(1).unsigned_abs(),
-    );
+fn larger(factor: Percent, above_permille: i64, max_above: Percent) -> Percent {
+    let wait = above_permille.saturating_add(1000).max(0).unsigned_abs();
+    let longest = 1000 + 10 * u64::from(max_above.get());
     let ratio = (wait.saturating_mul(100) / longest).min(1000);
     let step = (ratio * ratio / 100).clamp(125, 400);
     let larger = (u64::from(factor.get()) * step / 100).min(FACTOR_MAX);
@@ -169,20 +207,73 @@ impl Between {
 
 #[cfg(test)]
 mod tests {
+    use labtriage_core::fixture::{Fixture, line_of};
+    use labtriage_core::plan::Rule;
+    use labtriage_core::policy::GroupBy;
+    use labtriage_core::table::Ix;
+
     use super::*;
+
+    /// Three samples of the ward and one of the practice, the latest accession requested first.
+    fn night() -> Snapshot {
+        let mut fixture = Fixture::new();
+        for (n, ods) in ["W1", "W1", "W1", "G1"].into_iter().enumerate() {
+            let row = fixture.sample(&format!("A{n}"), &format!("P{n}"), "SST", &["CRP"]).requester(ods);
+            row.requested_hours_ago(i32::try_from(n).unwrap() + 2);
+        }
+        fixture.snapshot()
+    }
+
+    #[test]
+    fn who_asked_first_is_raised_most_and_other_groups_are_not() {
+        let snapshot = night();
+        let groups = Groups::new(&snapshot.network, GroupBy::Kind);
+        let mut factors = Factors::none(&snapshot, &groups);
+        let ward = groups.of(&snapshot, line_of(&snapshot, "A0", "CRP")).unwrap();
+        let band = snapshot.bands[line_of(&snapshot, "A0", "CRP")];
+        let weights = |factors: &Factors| -> Vec<u32> {
+            let weights = factors.weights(&snapshot, &groups, &shares(&snapshot, &groups));
+            weights.iter().map(|weight| weight.thousandths()).collect()
+        };
+        assert_eq!(weights(&factors), [1000; 4]);
+        factors.0[band][ward] = Percent::new(400);
+        // All, two thirds and one third of what the factor adds, from the last sample of the ward to its first.
+        assert_eq!(weights(&factors), [1999, 2998, 4000, 1000]);
+    }
+
+    #[test]
+    fn factors_grow_until_the_limit_holds_and_then_meet_in_the_middle() {
+        let snapshot = night();
+        let groups = Groups::new(&snapshot.network, GroupBy::Kind);
+        let plan = labtriage_optimizer::plan(&snapshot, Rule::BandEdf, &|_, _| {});
+        let limit = |max_above| FairnessLimit {
+            by: GroupBy::Kind,
+            max_above: Percent::new(max_above),
+            min_lines: 1,
+            bands: snapshot.policy.bands.indices().collect(),
+        };
+        let holds = Fairness::judge(&snapshot, &plan, limit(1000));
+        let none = Factors::none(&snapshot, &groups);
+        let mut between = Between { small: none.clone(), fairness: holds.clone(), large: None };
+        assert_eq!(between.next(), None, "nobody is above, so nobody is raised");
+        let mut large = none.clone();
+        for factor in large.0.as_mut_slice().iter_mut().flat_map(Table::as_mut_slice) {
+            *factor = Percent::new(300);
+        }
+        between.learn(large.clone(), holds);
+        assert_eq!(between.next(), Some(none.middle(&large)));
+        assert_eq!(none.middle(&large).0[BandIx::from_row(0)][GroupIx::from_row(0)], Percent::new(200));
+    }
 
     #[test]
     fn the_farther_above_the_larger_the_factor() {
-        let check = |factor, above, allowed, expected| {
-            assert_eq!(
-                larger(Percent::new(factor), above, allowed),
-                Percent::new(expected),
-                "{factor} {above} {allowed}"
-            );
+        let check = |factor, above, max_above, expected| {
+            let found = larger(Percent::new(factor), above, Percent::new(max_above));
+            assert_eq!(found, Percent::new(expected), "{factor} {above} {max_above}");
         };
-        check(100, 201, 200, 125);
-        check(100, 500, 200, 156);
-        check(125, 500, 200, 195);
+        check(100, 201, 20, 125);
+        check(100, 500, 20, 156);
+        check(125, 500, 20, 195);
         check(100, 5000, 0, 400);
         check(100, i64::MAX, 0, 400);
         check(800, 5000, 0, 1600);

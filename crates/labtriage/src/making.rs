@@ -145,26 +145,14 @@ pub(crate) fn by_prices(
     timings.phase("floor");
     let band_edf = floor.cost.total();
     let time = Time::new(snapshot, search, began.elapsed());
-    let found = time.optimised(snapshot, bar);
-    timings.phase("search");
-    bar.phase("auditing", 1);
-    let (own, certificate, mut why) = match found {
-        Some(found) => {
-            let why = why(&found);
-            (Some(Candidate::judge(snapshot, found.plan)), Some(found.certificate), why)
-        }
-        None => (None, None, TIME_LIMIT),
-    };
-    let (left, dropped) = lawful(snapshot, own.into_iter().chain([floor]).collect())?;
-    timings.phase("audit");
-    let (best, extra_cost) = match &snapshot.policy.fairness {
+    let Searched { left, dropped, certificate, why } = searched(snapshot, &time, floor, bar, timings)?;
+    let (best, extra_cost, why) = match &snapshot.policy.fairness {
         Some(limit) if !dropped => {
-            let (best, extra_cost, ended) = fairest(snapshot, limit, &time, left, bar)?;
+            let (best, extra_cost, why) = fairest(snapshot, limit, &time, left, why, bar)?;
             timings.phase("fairness");
-            why = ended.unwrap_or(why);
-            (best, Some(extra_cost))
+            (best, Some(extra_cost), why)
         }
-        _ => (cheapest(left)?, None),
+        _ => (cheapest(left)?, None, why),
     };
     let Candidate { plan, cost, certificate: reweighed, .. } = best;
     let certificates: Vec<Certificate> = reweighed.into_iter().chain(certificate).collect();
@@ -175,20 +163,51 @@ pub(crate) fn by_prices(
     Ok(Made { plan, cost, fifo, band_edf: Some(band_edf), bound, extra_cost, stopped, only_floor: dropped })
 }
 
-/// The plan that keeps the limit on fairness or comes nearest, how much more it costs than the cheapest that was
-/// found, and whether time ended the search for it.
+/// The lawful plans after the search, that of the optimizer first.
+struct Searched {
+    left: Vec<Candidate>,
+    /// The optimizer's plan broke a law.
+    dropped: bool,
+    certificate: Option<Certificate>,
+    why: &'static str,
+}
+
+fn searched(
+    snapshot: &Snapshot,
+    time: &Time<'_>,
+    floor: Candidate,
+    bar: &Bar,
+    timings: &mut Timings,
+) -> Result<Searched, Failure> {
+    let found = time.optimised(snapshot, bar);
+    timings.phase("search");
+    bar.phase("auditing", 1);
+    let (own, certificate, why) = match found {
+        Some(found) => {
+            let why = why(&found);
+            (Some(Candidate::judge(snapshot, found.plan)), Some(found.certificate), why)
+        }
+        None => (None, None, TIME_LIMIT),
+    };
+    let (left, dropped) = lawful(snapshot, own.into_iter().chain([floor]).collect())?;
+    timings.phase("audit");
+    Ok(Searched { left, dropped, certificate, why })
+}
+
+/// The plan that `fair` keeps, how much more it costs than the cheapest that was found, and why the search stopped,
+/// given why the first did.
 fn fairest(
     snapshot: &Snapshot,
     limit: &FairnessLimit,
     time: &Time<'_>,
     left: Vec<Candidate>,
+    mut why: &'static str,
     bar: &Bar,
-) -> Result<(Candidate, Cost, Option<&'static str>), Failure> {
-    let mut ended = None;
+) -> Result<(Candidate, Cost, &'static str), Failure> {
     let mut again = |reweighed: &Snapshot| {
         let found = if time.is_for_another() { time.optimised(reweighed, bar) } else { None };
         if found.as_ref().is_none_or(|found| found.stopped.contains(&Why::Stopped)) {
-            ended = Some(TIME_LIMIT);
+            why = TIME_LIMIT;
         }
         let Optimised { plan, certificate, .. } = found?;
         let candidate = Candidate { certificate: Some(certificate), ..Candidate::judge(snapshot, plan) };
@@ -197,19 +216,29 @@ fn fairest(
     let kept = fair::keep(snapshot, limit, time.search, left, &mut again);
     let kept = kept.ok_or_else(|| Failure::Bug("there is no plan to choose".to_owned()))?;
     let extra_cost = kept.best.cost.total() - kept.cheapest;
-    Ok((kept.best, extra_cost, ended))
+    if kept.best.certificate.is_some() && why == GAP {
+        // Its stages were within the gap at other weights, if at all.
+        why = DONE;
+    }
+    Ok((kept.best, extra_cost, why))
 }
 
 /// Why the search stopped when its time was over.
 const TIME_LIMIT: &str = "time limit";
 
+/// Why it stopped when every stage was within the gap.
+const GAP: &str = "gap";
+
+/// Why it stopped when its work was done.
+const DONE: &str = "done";
+
 fn why(found: &Optimised) -> &'static str {
     if found.stopped.contains(&Why::Stopped) {
         TIME_LIMIT
     } else if found.stopped.iter().all(|why| *why == Why::Gap) {
-        "gap"
+        GAP
     } else {
-        "done"
+        DONE
     }
 }
 

@@ -243,8 +243,10 @@ fn fairness(out: &mut String, fairness: &Fairness, snapshot: &Snapshot, extra: O
     } else {
         format!("DOES NOT HOLD: a {by} waits more than {percent} % longer than its band")
     };
-    let extra = extra.map_or_else(String::new, |extra| format!(", for {} weighted days more", grouped_cost(extra)));
-    let _ = writeln!(out, "Fairness    {holds}{extra}");
+    let _ = writeln!(out, "Fairness    {holds}");
+    if let Some(extra) = extra {
+        let _ = writeln!(out, "  {} weighted days dearer than the cheapest plan found", grouped_cost(extra));
+    }
     for band in &fairness.bands {
         let _ = writeln!(out, "  {}: {}", snapshot.policy.bands[band.band].code, worst_words(fairness, band));
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct StatedGroup {
     /// A borough, an ODS code or a kind of requester.
     pub name: String,
-    /// Its lines in the band, cancelled ones aside.
+    /// Its lines in the band that count.
     pub lines: u64,
     /// Their mean weighted wait.
     pub mean: MeanWait,
@@ -24,7 +24,7 @@ pub struct StatedGroup {
 pub struct StatedBand {
     /// Its code.
     pub band: String,
-    /// Its lines, cancelled ones aside.
+    /// Its lines that count.
     pub lines: u64,
     /// Their mean weighted wait.
     pub mean: MeanWait,
@@ -68,7 +68,7 @@ impl StatedFairness {
             lines: band.lines,
             mean: band.mean,
             judged: band.groups.len() as u64,
-            above: band.groups.iter().filter(|group| fairness.is_above(group)).count() as u64,
+            above: band.groups.iter().filter(|group| group.excess > Cost::ZERO).count() as u64,
             worst: band.worst().map(group),
         };
         Self {
