@@ -42,6 +42,7 @@ fn document(snapshot: &Snapshot, plan: &Plan) -> Document {
         fifo: None,
         own: cost.total(),
         bound: None,
+        fairness: None,
         stopped: Stopped { why: "complete".to_owned(), holds: "greedy plan".to_owned() },
         quarantined: 0,
     }

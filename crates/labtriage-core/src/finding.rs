@@ -103,6 +103,7 @@ codes! {
     NotInPlan "P004" Fatal "no sample, request or patient of this name is in the plan";
     BoundDiffers "P005" Fatal "the prices of the plan prove another bound than it states";
     BoundAboveCost "P006" Fatal "the plan costs less than the bound that its prices prove";
+    FairnessDiffers "P007" Fatal "the groups of the plan wait otherwise than it states";
 }
 
 /// Where in an input something was found.

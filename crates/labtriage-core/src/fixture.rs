@@ -42,7 +42,8 @@ pub struct Fixture {
     /// couriers `HOSP-HUB HUB-HOSP HUB-PARTNER`, collection point `POINT`, requesters `G1 W1`,
     /// calendars `always weekdays tue-thu`.
     pub network: NetworkParts,
-    /// Bands `immediate` and `urgent` (strict) and `routine` (the default); no rules, no margin.
+    /// Bands `immediate` and `urgent` (strict) and `routine` (the default); no rules, no margin,
+    /// no limit on fairness.
     pub policy: PolicyParts,
     /// In order of their file.
     pub overrides: Vec<Override>,
@@ -625,6 +626,7 @@ fn policy() -> PolicyParts {
             courier_tube: price(5),
             aliquot: price(5),
         },
+        fairness: None,
     }
 }
 

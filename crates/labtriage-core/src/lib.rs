@@ -6,8 +6,8 @@
 //! Reading order: [`time`], [`units`], [`table`] (the alphabet) · [`catalogue`], [`network`],
 //! [`policy`], [`backlog`], [`overrides`] (the nouns) · [`viability`], [`duplicates`],
 //! [`capacity`] (the laws of nature) · [`snapshot`], [`published`] (all of it, cross-checked; what an
-//! earlier plan promised) · [`plan`], [`trace`], [`usage`], [`cost`], [`audit`], [`summary`] (what was
-//! decided, what it uses and costs, whether it is lawful).
+//! earlier plan promised) · [`plan`], [`trace`], [`usage`], [`cost`], [`fairness`], [`audit`], [`summary`]
+//! (what was decided, what it uses and costs, who waits longest, whether it is lawful).
 
 pub mod audit;
 pub mod backlog;
@@ -17,6 +17,7 @@ pub mod catalogue;
 pub mod certificate;
 pub mod cost;
 pub mod duplicates;
+pub mod fairness;
 pub mod finding;
 #[cfg(any(test, feature = "fixture"))]
 pub mod fixture;

@@ -150,6 +150,16 @@ pub enum RequesterKind {
     Ward,
 }
 
+impl RequesterKind {
+    /// The word used in files.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Practice => "practice",
+            Self::Ward => "ward",
+        }
+    }
+}
+
 /// A practice or ward that asks for tests.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Requester {

@@ -104,6 +104,44 @@ pub struct StepPrices {
     pub aliquot: Cost,
 }
 
+/// What makes lines a group whose waits are compared with those of the whole band.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GroupBy {
+    /// The borough of who asked.
+    Borough,
+    /// The practice that asked; wards belong to none.
+    Practice,
+    /// The kind of requester.
+    Kind,
+}
+
+impl GroupBy {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Borough, Self::Practice, Self::Kind];
+
+    /// The word used in files.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Borough => "borough",
+            Self::Practice => "practice",
+            Self::Kind => "kind",
+        }
+    }
+}
+
+/// How far the mean weighted wait of a group may lie above that of its whole band.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FairnessLimit {
+    /// What makes a group.
+    pub by: GroupBy,
+    /// So far above at most.
+    pub max_above: Percent,
+    /// Groups with fewer lines in a band are not judged there.
+    pub min_lines: u32,
+    /// The bands that are judged, in order.
+    pub bands: Vec<BandIx>,
+}
+
 /// The planner's figures.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PolicyParts {
@@ -151,6 +189,8 @@ pub struct PolicyParts {
     pub moved_line: Cost,
     /// Prices of handling.
     pub prices: StepPrices,
+    /// No group may wait much longer than its band; none: waits of groups are not looked at.
+    pub fairness: Option<FairnessLimit>,
 }
 
 /// Why a policy cannot be.

@@ -334,6 +334,18 @@ impl Snapshot {
         self
     }
 
+    /// The same snapshot with other weights of its lines, for searching: what a plan costs is asked of
+    /// the snapshot as it was.
+    ///
+    /// # Panics
+    /// When there is not one weight per line.
+    #[must_use]
+    pub fn with_weights(mut self, weights: Table<LineIx, Weight>) -> Self {
+        assert_eq!(weights.len(), self.backlog.lines.len(), "one weight per line");
+        self.0.weights = weights;
+        self
+    }
+
     /// The same snapshot with more capacity in one cell, for asking what it would be worth.
     #[must_use]
     pub fn with_extra_capacity(mut self, cell: crate::table::CellIx, extra: u64) -> Self {

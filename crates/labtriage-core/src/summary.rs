@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::capacity::{Resource, When};
+use crate::fairness::Fairness;
 use crate::plan::{CostSplit, Discard, Disposition, Hold, Plan, Run, Step};
 use crate::snapshot::Snapshot;
 use crate::table::{BandIx, CellIx, CourierIx, Ix, LineIx, Table};
@@ -231,6 +232,8 @@ pub struct Summary {
     pub cost: CostSplit,
     /// What the plan of the rule first in, first out costs, when it was made.
     pub fifo: Option<CostSplit>,
+    /// How the groups wait, where the policy sets a limit.
+    pub fairness: Option<Fairness>,
 }
 
 impl Summary {
@@ -249,6 +252,7 @@ impl Summary {
             tightest: tightest(snapshot, &used),
             cost,
             fifo,
+            fairness: Fairness::of(snapshot, plan),
         };
         this.count_lines(snapshot, plan);
         this.count_samples(snapshot, plan);

@@ -57,6 +57,8 @@ define_index! {
     CollectionPointIx(u16);
     /// A practice or ward.
     RequesterIx(u32);
+    /// A group of requesters whose waits are compared, in order of name.
+    GroupIx(u32);
     /// A priority band, the most pressing first.
     BandIx(u8);
     /// A slot of the planning grid.

@@ -8,8 +8,11 @@
 //! `bound` is `null`, or the certificate: per stage its lower bound in thousandths of a weighted day
 //! and the prices that prove it, as `[cell, price]` pairs in order of cell; cells that are not named
 //! have the price 0. Prices are in 1/65536 of a thousandth of a weighted day per unit of the cell.
+//!
+//! `fairness` is there where the policy limits how long groups wait: how they do, by band, and what it cost.
 
 mod bound;
+mod fairness;
 mod header;
 mod parse;
 mod published;
@@ -25,6 +28,8 @@ use labtriage_core::time::Instant;
 use labtriage_core::units::Cost;
 
 pub use bound::{Bound, StageBound};
+pub(crate) use fairness::RawFairness;
+pub use fairness::{StatedBand, StatedFairness, StatedGroup};
 pub use read::{RawPlan, read_plan};
 pub(crate) use words::push_number;
 pub use write::write_plan;
@@ -77,6 +82,8 @@ pub struct Document {
     pub own: Cost,
     /// Proven lower bounds on the cost of any plan by stage, when there are any.
     pub bound: Option<Bound>,
+    /// How its groups wait, where the policy sets a limit.
+    pub fairness: Option<StatedFairness>,
     /// Why it stopped and what it holds.
     pub stopped: Stopped,
     /// Rows of the extract that were set aside.

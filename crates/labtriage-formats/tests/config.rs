@@ -8,7 +8,7 @@ use labtriage_core::catalogue::{Basis, Catalogue, Limit, Phase, State};
 use labtriage_core::finding::{Code, Finding};
 use labtriage_core::network::{Network, RequesterKind, SiteKind};
 use labtriage_core::overrides::{Action, Override};
-use labtriage_core::policy::{Policy, UnknownRule};
+use labtriage_core::policy::{GroupBy, Policy, UnknownRule};
 use labtriage_core::table::{BandIx, Ix, TestIx};
 use labtriage_core::time::Minutes;
 use labtriage_core::units::{AnalyserTime, Cost, Microlitres, Percent, Weight};
@@ -666,6 +666,48 @@ p.toml:37:24: C002 unknown key `clinic` in `requesters_percent`
 p.toml:48:16: C003 `unknown_time` is "never", expected `hold`, `exclude` or a duration such as `6h`
 p.toml:59:9: C003 `hours` is "20:00-08:00", expected hours of one day such as `08:00-20:00`
 "#,
+    );
+}
+
+#[test]
+fn policy_fairness() {
+    let limit = |section: &str| {
+        let (catalogue, ..) = good();
+        let text = format!("{POLICY}\n[fairness]\n{section}");
+        policy(&file("p.toml", &text), &catalogue)
+    };
+    let least = limit("by = \"borough\"\nmax_above_percent = 20").unwrap().fairness.clone().unwrap();
+    let every_band = [0, 1].map(BandIx::from_row).to_vec();
+    assert_eq!((least.by, least.max_above.get(), least.min_lines), (GroupBy::Borough, 20, 20));
+    assert_eq!(least.bands, every_band);
+    let whole = "by = \"practice\"\nmax_above_percent = 0\nmin_lines = 1\nbands = [\"routine\", \"urgent\"]";
+    let whole = limit(whole).unwrap().fairness.clone().unwrap();
+    assert_eq!((whole.by, whole.min_lines, whole.bands), (GroupBy::Practice, 1, every_band));
+    assert_eq!(good().1.fairness, None);
+    let check = |section: &str, expected: &str| {
+        let found: Vec<String> = limit(section).unwrap_err().iter().map(|found| format!("{found}\n")).collect();
+        assert_eq!(found.concat(), expected, "{section}");
+    };
+    check(
+        "bands = []\nmin_line = 3",
+        "\
+p.toml:73:1: C004 missing key `by` in `fairness`
+p.toml:73:1: C004 missing key `max_above_percent` in `fairness`
+p.toml:74:9: C003 `bands` is a list, expected at least one band
+p.toml:75:1: C002 unknown key `min_line` in `fairness`
+  hint: did you mean `min_lines`?
+",
+    );
+    check(
+        "by = \"town\"\nmax_above_percent = -1\nmin_lines = 0\nbands = [\"urgent\", \"rutine\", \"urgent\"]",
+        "\
+p.toml:74:6: C003 `by` is \"town\", expected one of `borough`, `practice`, `kind`
+p.toml:75:21: C003 `max_above_percent` is -1, expected a whole number from 0 to 10000
+p.toml:76:13: C003 `min_lines` is 0, expected a whole number from 1 to 4294967295
+p.toml:77:20: C006 unknown band `rutine`
+  hint: did you mean `routine`?
+p.toml:77:30: C005 band `urgent` stands twice in this list
+",
     );
 }
 

@@ -10,6 +10,7 @@ use labtriage_core::catalogue::State;
 use labtriage_core::certificate::stage::count;
 use labtriage_core::certificate::{Certificate, Prices, bounds};
 use labtriage_core::cost::{cost, gap};
+use labtriage_core::fairness::Fairness;
 use labtriage_core::finding::Code;
 use labtriage_core::fixture::{Fixture, line_of, sample_of};
 use labtriage_core::flags::FlagSet;
@@ -17,15 +18,18 @@ use labtriage_core::overrides::Action;
 use labtriage_core::plan::{
     Cancel, Discard, Disposition, Hold, Impossible, Plan, Recollection, Rule, Run, SamplePlan, Step, Visit,
 };
+use labtriage_core::policy::{FairnessLimit, GroupBy};
 use labtriage_core::published::PublishedRun;
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::summary::Summary;
 use labtriage_core::table::{CellIx, CollectionPointIx, DepartureIx, Ix, OverrideIx, SlotIx, Table};
-use labtriage_core::units::Cost;
+use labtriage_core::units::{Cost, Percent};
 use labtriage_formats::outputs::{
     Extras, OutputError, OutputFolder, Outputs, QuarantineEntry, file_names, summary_json, summary_text, write_outputs,
 };
-use labtriage_formats::plan_json::{Bound, Document, Input, StageBound, Stopped, read_plan, write_plan};
+use labtriage_formats::plan_json::{
+    Bound, Document, Input, StageBound, StatedFairness, Stopped, read_plan, write_plan,
+};
 
 /// A valid NHS number (test range), planted wherever a person can type.
 const NHS_NUMBER: &str = "943 476 5919";
@@ -44,6 +48,7 @@ fn document(snapshot: &Snapshot, plan: &Plan) -> Document {
         fifo: Some(Cost::from_thousandths(9_000_000_000)),
         own: cost.total(),
         bound: None,
+        fairness: None,
         stopped: Stopped { why: "complete".to_owned(), holds: "greedy plan".to_owned() },
         quarantined: 2,
     }
@@ -162,8 +167,11 @@ fn write_to(target: &Path, snapshot: &Snapshot, plan: &Plan) {
     let folder = OutputFolder::create(target).unwrap();
     let document = document(snapshot, plan);
     let summary = Summary::of(snapshot, plan, document.cost, None);
-    let summary =
-        summary_text(&summary, snapshot, Extras { rule: plan.rule, quarantined: 2, band_edf: None, bound: None });
+    let summary = summary_text(
+        &summary,
+        snapshot,
+        Extras { rule: plan.rule, quarantined: 2, band_edf: None, bound: None, extra_cost: None },
+    );
     let quarantine = [QuarantineEntry {
         file: "backlog.csv".to_owned(),
         line: 7,
@@ -352,6 +360,69 @@ fn prices_and_bounds_come_back_as_they_were_written() {
     check(Bound { stages: bound.stages[1..].to_vec() });
     let beyond = StageBound { prices: vec![(u32::MAX, 1)], ..bound.stages[0].clone() };
     check(Bound { stages: vec![beyond; bound.stages.len()] });
+}
+
+/// How the kinds of requester wait in a plan, held against a limit.
+fn waits(snapshot: &Snapshot, plan: &Plan) -> Fairness {
+    let bands = snapshot.policy.bands.indices().collect();
+    Fairness::judge(
+        snapshot,
+        plan,
+        FairnessLimit { by: GroupBy::Kind, max_above: Percent::new(5), min_lines: 1, bands },
+    )
+}
+
+#[test]
+fn what_is_stated_of_groups_comes_back_as_it_was_written() {
+    let (snapshot, plan) = everything();
+    let stated = StatedFairness::new(&snapshot, &waits(&snapshot, &plan), Some(Cost::from_thousandths(943)));
+    let document = Document { fairness: Some(stated.clone()), ..document(&snapshot, &plan) };
+    let mut out = Vec::new();
+    write_plan(&mut out, &document, &snapshot, &plan).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let begins =
+        "\"fairness\":{\"by\":\"kind\",\"max_above_percent\":5,\"min_lines\":1,\"holds\":true,\"extra_cost\":943,";
+    assert!(text.contains(begins), "{text}");
+    assert!(text.contains("\"worst\":{\"group\":\"practice\","), "{text}");
+    assert_eq!(read_plan(text.as_bytes()).unwrap().0.document, document);
+    let check = |from: &'static str, to: &'static str, expected: &str| {
+        let findings = read_plan(replaced(from, to)(text.clone()).as_bytes()).unwrap_err();
+        assert_eq!(findings[0].code, Code::PlanUnreadable);
+        assert!(findings[0].message.contains(expected), "{:?} lacks {expected:?}", findings[0].message);
+    };
+    check("\"by\":\"kind\"", "\"by\":\"town\"", "none of borough, practice, kind");
+    check("\"extra_cost\":943", "\"extra_cost\":-943", "must not be below 0");
+    check("\"min_lines\":1", "\"min_lines\":1,\"min_lines\":1", "duplicate field");
+    check("\"holds\":true", "\"holds\":943", "invalid type");
+    let other = StatedFairness { holds: false, ..stated.clone() };
+    let words = "the plan states that its limit on fairness does not hold, by its decisions it holds";
+    assert_eq!(other.difference(&stated), words);
+    // Without a limit the file says nothing.
+    let silent = Document { fairness: None, ..document };
+    let mut out = Vec::new();
+    write_plan(&mut out, &silent, &snapshot, &plan).unwrap();
+    assert!(!String::from_utf8(out).unwrap().contains("fairness"));
+}
+
+#[test]
+fn the_summary_says_who_waits_longest_and_what_the_limit_cost() {
+    let (snapshot, plan) = everything();
+    let mut summary = Summary::of(&snapshot, &plan, cost(&snapshot, &plan), None);
+    summary.fairness = Some(waits(&snapshot, &plan));
+    let extra_cost = Some(Cost::from_thousandths(12_345));
+    let extras = Extras { rule: Rule::Priced, quarantined: 0, band_edf: None, bound: None, extra_cost };
+    let text = summary_text(&summary, &snapshot, extras);
+    for expected in [
+        "\nFairness    holds: no kind of requester waits more than 5 % longer than its band\n",
+        "\n  12.3 weighted days dearer than the cheapest plan found\n",
+        "\n  immediate: mean 10 d, longest ward with 10 d (+0.0 %), 1 judged\n",
+    ] {
+        assert!(text.contains(expected), "{text} lacks {expected}");
+    }
+    assert!(text.lines().all(|line| line.chars().count() <= 100 && line.trim_end() == line), "{text}");
+    let json = summary_json(&summary, &snapshot, extras).unwrap();
+    assert_eq!((&json["fairness"]["holds"], &json["fairness"]["extra_cost"]), (&true.into(), &12_345.into()));
+    assert_eq!(json["fairness"]["bands"][0]["worst"]["group"], "ward");
 }
 
 #[test]
@@ -712,7 +783,13 @@ fn the_summary_is_short_and_opens_with_what_is_at_risk() {
     fifo.waiting += cost.total();
     let summary = Summary::of(&snapshot, &plan, cost, Some(fifo));
     let bound = Cost::from_thousandths(cost.total().thousandths() * 1000 / 1012);
-    let extras = Extras { rule: Rule::Priced, quarantined: 2, band_edf: Some(cost.total()), bound: Some(bound) };
+    let extras = Extras {
+        rule: Rule::Priced,
+        quarantined: 2,
+        band_edf: Some(cost.total()),
+        bound: Some(bound),
+        extra_cost: None,
+    };
     let text = summary_text(&summary, &snapshot, extras);
     assert!(text.lines().count() <= 45, "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 100 && line.trim_end() == line), "{text}");

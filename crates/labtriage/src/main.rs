@@ -2,11 +2,13 @@
 //!
 //! The binary is arguments, files, the clock and the terminal; everything else lives in the
 //! library crates. Reading order: `args` (what was asked), `inputs` (from files to a snapshot),
-//! `commands` (what is done), `making` (which plan leaves the program), `proof` (how near the best it is), `terminal` (what is shown), `failure` (what went wrong).
+//! `commands` (what is done), `making` (which plan leaves the program), `fair` (how the limit on fairness is kept),
+//! `proof` (how near the best it is), `terminal` (what is shown), `failure` (what went wrong).
 
 mod args;
 mod commands;
 mod failure;
+mod fair;
 mod inputs;
 mod making;
 mod proof;

@@ -1,4 +1,5 @@
-//! Which plan leaves the program? Of the optimizer's and the greedy ones the cheapest that is lawful.
+//! Which plan leaves the program? Of the optimizer's and the greedy ones the cheapest that is lawful; where the policy
+//! limits how long groups wait, the one that `fair` keeps.
 
 use std::time::{Duration, Instant};
 
@@ -6,6 +7,7 @@ use labtriage_core::audit::{Violation, audit};
 use labtriage_core::certificate::Certificate;
 use labtriage_core::cost::{cost, gap};
 use labtriage_core::plan::{CostSplit, Plan, Rule};
+use labtriage_core::policy::FairnessLimit;
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::units::Cost;
 use labtriage_formats::plan_json::{Bound, Stopped};
@@ -13,7 +15,8 @@ use labtriage_optimizer::engine::{Settings, Why};
 use labtriage_optimizer::optimise::{Optimised, optimise, settings};
 
 use crate::failure::Failure;
-use crate::proof::{Proof, rehearse};
+use crate::fair;
+use crate::proof::{rehearse, strongest};
 use crate::terminal::{self, Bar, Timings};
 
 /// A plan that the audit has passed, and how it came to be.
@@ -25,6 +28,8 @@ pub(crate) struct Made {
     /// What band-edf costs, where prices were to make the plan.
     pub(crate) band_edf: Option<Cost>,
     pub(crate) bound: Option<Bound>,
+    /// How much more it costs than the cheapest that was found, where a limit on fairness had a say.
+    pub(crate) extra_cost: Option<Cost>,
     pub(crate) stopped: Stopped,
     /// The plan that was asked for broke a law.
     pub(crate) only_floor: bool,
@@ -48,22 +53,25 @@ impl Search {
         settings(gap / (1.0 + gap))
     }
 
-    fn within(&self, cost: Cost, bound: Cost) -> bool {
+    /// Whether a cost is as near to a bound as was asked.
+    pub(crate) fn within(&self, cost: Cost, bound: Cost) -> bool {
         gap(cost, bound).is_some_and(|gap| gap as f64 <= self.gap * 10_000.0)
     }
 }
 
 /// A plan with what the audit says of it.
-struct Candidate {
-    plan: Plan,
-    cost: CostSplit,
+pub(crate) struct Candidate {
+    pub(crate) plan: Plan,
+    pub(crate) cost: CostSplit,
     broken: Vec<Violation>,
+    /// The prices that made it, where they were learned at other weights.
+    certificate: Option<Certificate>,
 }
 
 impl Candidate {
     fn judge(snapshot: &Snapshot, plan: Plan) -> Self {
         let (broken, cost) = rayon::join(|| audit(snapshot, &plan), || cost(snapshot, &plan));
-        Self { plan, cost, broken }
+        Self { plan, cost, broken, certificate: None }
     }
 
     /// Whether it may leave the program; if not, this is said.
@@ -79,8 +87,8 @@ impl Candidate {
     }
 }
 
-/// The cheapest of these plans that is lawful, the first of several, and whether the first was dropped.
-fn choose(snapshot: &Snapshot, candidates: Vec<Candidate>) -> Result<(Candidate, bool), Failure> {
+/// Those of these plans that are lawful, at least one, and whether the first was dropped.
+fn lawful(snapshot: &Snapshot, candidates: Vec<Candidate>) -> Result<(Vec<Candidate>, bool), Failure> {
     let lawful: Vec<bool> = candidates.iter().map(Candidate::lawful).collect();
     let dropped = lawful.first() == Some(&false);
     let mut broken = Vec::new();
@@ -92,8 +100,13 @@ fn choose(snapshot: &Snapshot, candidates: Vec<Candidate>) -> Result<(Candidate,
         let last = Candidate::judge(snapshot, labtriage_optimizer::plan(snapshot, Rule::Fifo, &|_, _| {}));
         left.extend(last.broken.is_empty().then_some(last));
     }
-    let best = left.into_iter().min_by_key(|candidate| candidate.cost.total());
-    best.map(|best| (best, dropped)).ok_or(Failure::OurPlanIsUnlawful(broken))
+    if left.is_empty() { Err(Failure::OurPlanIsUnlawful(broken)) } else { Ok((left, dropped)) }
+}
+
+/// The cheapest of some plans, the first of several.
+fn cheapest(candidates: Vec<Candidate>) -> Result<Candidate, Failure> {
+    let best = candidates.into_iter().min_by_key(|candidate| candidate.cost.total());
+    best.ok_or_else(|| Failure::Bug("there is no plan to choose".to_owned()))
 }
 
 /// Makes the plan of a greedy rule and that of first in, first out side by side.
@@ -107,11 +120,12 @@ pub(crate) fn by_rule(snapshot: &Snapshot, rule: Rule, bar: &Bar, timings: &mut 
     let judge = || Candidate::judge(snapshot, plan);
     let (own, fifo) = rayon::join(judge, || fifo.map(|fifo| cost(snapshot, &fifo)));
     let fifo = fifo.unwrap_or(own.cost);
-    let (Candidate { plan, cost, .. }, only_floor) = choose(snapshot, vec![own])?;
+    let (left, only_floor) = lawful(snapshot, vec![own])?;
+    let Candidate { plan, cost, .. } = cheapest(left)?;
     timings.phase("audit");
     let holds = format!("greedy plan ({})", plan.rule.text());
     let stopped = Stopped { why: "complete".to_owned(), holds };
-    Ok(Made { plan, cost, fifo, band_edf: None, bound: None, stopped, only_floor })
+    Ok(Made { plan, cost, fifo, band_edf: None, bound: None, extra_cost: None, stopped, only_floor })
 }
 
 /// Makes the plan of the optimizer and, before it, that of band-edf, which is the floor.
@@ -130,7 +144,42 @@ pub(crate) fn by_prices(
     );
     timings.phase("floor");
     let band_edf = floor.cost.total();
-    let found = optimised(snapshot, search, began.elapsed(), bar);
+    let time = Time::new(snapshot, search, began.elapsed());
+    let Searched { left, dropped, certificate, why } = searched(snapshot, &time, floor, bar, timings)?;
+    let (best, extra_cost, why) = match &snapshot.policy.fairness {
+        Some(limit) if !dropped => {
+            let (best, extra_cost, why) = fairest(snapshot, limit, &time, left, why, bar)?;
+            timings.phase("fairness");
+            (best, Some(extra_cost), why)
+        }
+        _ => (cheapest(left)?, None, why),
+    };
+    let Candidate { plan, cost, certificate: reweighed, .. } = best;
+    let certificates: Vec<Certificate> = reweighed.into_iter().chain(certificate).collect();
+    let bound = prove(snapshot, &plan, &certificates);
+    timings.phase("proof");
+    let holds = holds(&plan, cost.total(), bound.as_ref().map(Bound::total), search);
+    let stopped = Stopped { why: why.to_owned(), holds };
+    Ok(Made { plan, cost, fifo, band_edf: Some(band_edf), bound, extra_cost, stopped, only_floor: dropped })
+}
+
+/// The lawful plans after the search, that of the optimizer first.
+struct Searched {
+    left: Vec<Candidate>,
+    /// The optimizer's plan broke a law.
+    dropped: bool,
+    certificate: Option<Certificate>,
+    why: &'static str,
+}
+
+fn searched(
+    snapshot: &Snapshot,
+    time: &Time<'_>,
+    floor: Candidate,
+    bar: &Bar,
+    timings: &mut Timings,
+) -> Result<Searched, Failure> {
+    let found = time.optimised(snapshot, bar);
     timings.phase("search");
     bar.phase("auditing", 1);
     let (own, certificate, why) = match found {
@@ -140,45 +189,106 @@ pub(crate) fn by_prices(
         }
         None => (None, None, TIME_LIMIT),
     };
-    let (Candidate { plan, cost, .. }, dropped) = choose(snapshot, own.into_iter().chain([floor]).collect())?;
+    let (left, dropped) = lawful(snapshot, own.into_iter().chain([floor]).collect())?;
     timings.phase("audit");
-    let bound = certificate.and_then(|certificate| prove(snapshot, &plan, &certificate));
-    timings.phase("proof");
-    let holds = holds(&plan, cost.total(), bound.as_ref().map(Bound::total), search);
-    let stopped = Stopped { why: why.to_owned(), holds };
-    Ok(Made { plan, cost, fifo, band_edf: Some(band_edf), bound, stopped, only_floor: dropped })
+    Ok(Searched { left, dropped, certificate, why })
+}
+
+/// The plan that `fair` keeps, how much more it costs than the cheapest that was found, and why the search stopped,
+/// given why the first did.
+fn fairest(
+    snapshot: &Snapshot,
+    limit: &FairnessLimit,
+    time: &Time<'_>,
+    left: Vec<Candidate>,
+    mut why: &'static str,
+    bar: &Bar,
+) -> Result<(Candidate, Cost, &'static str), Failure> {
+    let mut again = |reweighed: &Snapshot| {
+        let found = if time.is_for_another() { time.optimised(reweighed, bar) } else { None };
+        if found.as_ref().is_none_or(|found| found.stopped.contains(&Why::Stopped)) {
+            why = TIME_LIMIT;
+        }
+        let Optimised { plan, certificate, .. } = found?;
+        let candidate = Candidate { certificate: Some(certificate), ..Candidate::judge(snapshot, plan) };
+        candidate.lawful().then_some(candidate)
+    };
+    let kept = fair::keep(snapshot, limit, time.search, left, &mut again);
+    let kept = kept.ok_or_else(|| Failure::Bug("there is no plan to choose".to_owned()))?;
+    let extra_cost = kept.best.cost.total() - kept.cheapest;
+    if kept.best.certificate.is_some() && why == GAP {
+        // Its stages were within the gap at other weights, if at all.
+        why = DONE;
+    }
+    Ok((kept.best, extra_cost, why))
 }
 
 /// Why the search stopped when its time was over.
 const TIME_LIMIT: &str = "time limit";
 
+/// Why it stopped when every stage was within the gap.
+const GAP: &str = "gap";
+
+/// Why it stopped when its work was done.
+const DONE: &str = "done";
+
 fn why(found: &Optimised) -> &'static str {
     if found.stopped.contains(&Why::Stopped) {
         TIME_LIMIT
     } else if found.stopped.iter().all(|why| *why == Why::Gap) {
-        "gap"
+        GAP
     } else {
-        "done"
+        DONE
     }
 }
 
-/// What the optimizer finds in its time; nothing when there is none left. `floor` is what planning by
-/// a rule and its audit took.
-fn optimised(snapshot: &Snapshot, search: &Search, floor: Duration, bar: &Bar) -> Option<Optimised> {
-    // After the search the rest is planned, and all of it is audited, proven and written. A proof at
-    // prices that are not nothing takes up to twice as long.
-    let reserve = search.limit.map(|_| 2 * floor + 2 * rehearse(snapshot)).unwrap_or_default();
-    let stop = || search.limit.is_some_and(|limit| search.began.elapsed() + reserve >= limit);
-    if stop() {
-        return None;
+/// The time that searches have.
+struct Time<'a> {
+    search: &'a Search,
+    /// The end of the last search, from when everything was read; none: when the work is done.
+    until: Option<Duration>,
+    /// What planning by a rule and its audit took.
+    floor: Duration,
+    /// Whether more searches may follow the first.
+    shared: bool,
+}
+
+impl<'a> Time<'a> {
+    fn new(snapshot: &Snapshot, search: &'a Search, floor: Duration) -> Self {
+        // After the search the rest is planned, and all of it is audited, proven and written. A proof at
+        // prices that are not nothing takes up to twice as long; a plan from other weights is proven twice.
+        let shared = snapshot.policy.fairness.is_some();
+        let proofs = if shared { 4 } else { 2 };
+        let until = search.limit.map(|limit| limit.saturating_sub(2 * floor + proofs * rehearse(snapshot)));
+        Self { search, until, floor, shared }
     }
-    Some(optimise(snapshot, &search.settings(), &stop, &|progress| bar.search(&progress)))
+
+    /// When a search that begins now must end: one that others may follow after half of the time that is left.
+    fn end(&self) -> Option<Duration> {
+        let gone = self.search.began.elapsed();
+        self.until.map(|until| if self.shared { gone + until.saturating_sub(gone) / 2 } else { until })
+    }
+
+    /// Whether half of the time that is left is enough to plan the rest after another search, and to audit it.
+    fn is_for_another(&self) -> bool {
+        self.until.is_none_or(|until| until.saturating_sub(self.search.began.elapsed()) >= 4 * self.floor)
+    }
+
+    /// What the optimizer finds in its time; nothing when there is none left.
+    fn optimised(&self, snapshot: &Snapshot, bar: &Bar) -> Option<Optimised> {
+        let end = self.end();
+        let stop = || end.is_some_and(|end| self.search.began.elapsed() >= end);
+        if stop() {
+            return None;
+        }
+        Some(optimise(snapshot, &self.search.settings(), &stop, &|progress| bar.search(&progress)))
+    }
 }
 
 /// What the prices prove of a plan. A proof that cannot be is left out: the plan is lawful without it.
-fn prove(snapshot: &Snapshot, plan: &Plan, certificate: &Certificate) -> Option<Bound> {
-    match Proof::of(snapshot, plan, Some(certificate)) {
-        Ok(proof) => proof.bounds.map(|bounds| Bound::new(certificate, &bounds)),
+fn prove(snapshot: &Snapshot, plan: &Plan, certificates: &[Certificate]) -> Option<Bound> {
+    match strongest(snapshot, plan, certificates) {
+        Ok(bound) => bound,
         Err(finding) => {
             terminal::words("the proof of the plan does not hold and was left out; this is a bug, please report it:");
             terminal::findings(&[finding]);

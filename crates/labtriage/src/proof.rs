@@ -73,6 +73,27 @@ impl Proof {
     }
 }
 
+/// What certificates prove of a plan, each stage by the prices of the one that proves most there; nothing without any.
+///
+/// # Errors
+/// As [`Proof::of`].
+pub(crate) fn strongest(
+    snapshot: &Snapshot,
+    plan: &Plan,
+    certificates: &[Certificate],
+) -> Result<Option<Bound>, Finding> {
+    let mut strongest: Option<Bound> = None;
+    for certificate in certificates {
+        let Some(bounds) = Proof::of(snapshot, plan, Some(certificate))?.bounds else { continue };
+        let proven = Bound::new(certificate, &bounds);
+        strongest = Some(match strongest {
+            Some(before) => before.stronger(proven),
+            None => proven,
+        });
+    }
+    Ok(strongest)
+}
+
 /// As `certificate::bounds` in the core, with the patients shared out among threads: fixed ranges,
 /// sums of whole numbers in order.
 fn bounds(snapshot: &Snapshot, plan: &Plan, certificate: &Certificate) -> Vec<Cost> {

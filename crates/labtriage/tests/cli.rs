@@ -317,6 +317,99 @@ fn a_plan_that_states_what_it_does_not_hold_is_refused() {
     assert!(stages.contains("exit 2") && stages.contains("P003"), "{stages}");
 }
 
+/// A night of sixty tubes for which there is hardly room; half of them are of frail patients of one borough,
+/// whose weight is larger. The policy sets a limit on fairness where it is given.
+fn unequal_night(bench: &Bench, name: &str, limit: &str) {
+    let row = |n: usize| {
+        let (requester, flags) =
+            if n.is_multiple_of(2) { ("Z00095", "symptomatic") } else { ("Z00001", "symptomatic;frail") };
+        format!(
+            "C{n:02},R{n},P{n},{requester},,{flags},2026-11-23T08:00,2026-11-23T09:00,2026-11-23T13:00,2026-11-23T14:00,SST,HUB,refrigerated,,,CRP,\n"
+        )
+    };
+    bench.night(name, &(0..60).map(row).collect::<String>());
+    let network = include_str!("../../../config/network.toml");
+    let scarce = network.replacen("\ncapacity_percent = 100 ", "\ncapacity_percent = 1 ", 1);
+    fs::write(bench.path(name).join("network.toml"), scarce).unwrap();
+    let policy = include_str!("../../../config/policy.toml");
+    fs::write(bench.path(name).join("policy.toml"), format!("{policy}\n{limit}")).unwrap();
+}
+
+const LIMIT: &str = "[fairness]\nby = \"borough\"\nmax_above_percent = 10\nmin_lines = 5\n";
+
+/// The plan of a folder.
+fn plan_of(bench: &Bench, folder: &str) -> Value {
+    serde_json::from_slice(&fs::read(bench.path(folder).join("plan.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn a_limit_on_fairness_is_kept_and_said_to_be_at_what_cost() {
+    let bench = Bench::new();
+    unequal_night(&bench, "free", "");
+    unequal_night(&bench, "lax", &LIMIT.replace("= 10", "= 10000"));
+    unequal_night(&bench, "fair", LIMIT);
+    let shown = ["free", "lax", "fair"].map(|name| bench.run(&["plan", name]));
+    assert!(!shown[0].contains("Fairness"), "{}", shown[0]);
+    let [free, lax, fair] = ["free/plan", "lax/plan", "fair/plan"].map(|folder| plan_of(&bench, folder));
+    assert_eq!(free["fairness"], Value::Null);
+    // A limit that everything keeps changes nothing, and says who waits longest.
+    assert_eq!((&lax["samples"], &lax["bound"]), (&free["samples"], &free["bound"]));
+    assert_eq!((&lax["fairness"]["holds"], &lax["fairness"]["extra_cost"]), (&true.into(), &0.into()));
+    let above = |plan: &Value| plan["fairness"]["bands"][0]["worst"]["above_permille"].as_i64().unwrap();
+    assert!(above(&lax) > 100, "{}", lax["fairness"]);
+    assert_eq!(
+        (&lax["fairness"]["bands"][0]["worst"]["group"], &lax["fairness"]["bands"][0]["band"]),
+        (&"Lambeth".into(), &"soon".into())
+    );
+    assert!(above(&fair) <= 100 && fair["fairness"]["holds"] == true, "{}", fair["fairness"]);
+    let (cost, without) = (fair["cost"]["total"].as_i64().unwrap(), free["cost"]["total"].as_i64().unwrap());
+    let extra = fair["fairness"]["extra_cost"].as_i64().unwrap();
+    assert!(extra > 0 && extra >= cost - without, "{extra} {cost} {without}");
+    assert!(fair["bound"]["total"].as_i64().unwrap() > 0);
+    assert!(
+        shown[2].contains("\nFairness    holds: no borough waits more than 10 % longer than its band\n"),
+        "{}",
+        shown[2]
+    );
+    let checked = bench.run(&["check", "--plan", "fair/plan"]);
+    assert!(checked.contains("its groups wait as it states: the limit on fairness holds\n"), "{checked}");
+    // The same again, and by a rule only said.
+    bench.run(&["plan", "fair", "--out", "again", "--quiet"]);
+    let samples = |plan: &Value| (plan["samples"].clone(), plan["bound"].clone(), plan["fairness"].clone());
+    assert_eq!(samples(&plan_of(&bench, "again")), samples(&fair));
+    bench.run(&["plan", "lax", "--rule", "fifo", "--out", "rule", "--quiet"]);
+    assert_eq!(plan_of(&bench, "rule")["fairness"]["extra_cost"], Value::Null);
+    // In no time at all there is one plan, and it says what it holds.
+    assert!(bench.run(&["plan", "fair", "--time-limit", "0"]).contains("(rule band-edf)"));
+}
+
+#[test]
+fn a_plan_that_states_other_waits_than_it_has_is_refused() {
+    let bench = Bench::new();
+    unequal_night(&bench, "fair", &LIMIT.replace("= 10", "= 0"));
+    let check = |change: fn(&mut Value), expected: &str| {
+        fs::remove_dir_all(bench.path("fair/plan")).unwrap_or_default();
+        bench.run(&["plan", "fair", "--rule", "fifo", "--quiet"]);
+        let mut plan = plan_of(&bench, "fair/plan");
+        change(&mut plan);
+        fs::write(bench.path("fair/plan/plan.json"), plan.to_string()).unwrap();
+        let checked = bench.run(&["check", "--plan", "fair/plan"]);
+        assert!(checked.contains(expected), "{checked}");
+    };
+    check(|_| {}, "exit 0");
+    let other = "exit 2\n--- stdout\n--- stderr\nplan.json: P007 the plan states that its limit on fairness holds";
+    check(|plan| plan["fairness"]["holds"] = true.into(), other);
+    check(
+        |plan| plan["fairness"]["bands"][0]["worst"]["group"] = "Bromley".into(),
+        "P007 the groups of band `soon` wait",
+    );
+    check(|plan| plan["fairness"]["max_above_percent"] = 5.into(), "P007 the plan states another limit");
+    check(
+        |plan| drop(plan.as_object_mut().unwrap().remove("fairness")),
+        "P007 the plan does not say how its groups wait",
+    );
+}
+
 #[test]
 fn when_there_is_no_time_the_greedy_plan_leaves() {
     let bench = Bench::new();

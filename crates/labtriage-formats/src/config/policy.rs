@@ -5,9 +5,10 @@ use labtriage_core::finding::{Code, Finding};
 use labtriage_core::flags::{FLAGS_MAX, FlagSet, FlagVocabulary};
 use labtriage_core::network::RequesterKind;
 use labtriage_core::policy::{
-    Band, BandRule, Modifiers, Policy, PolicyError, PolicyParts, Reserve, SlotStretch, StepPrices, UnknownRule,
+    Band, BandRule, FairnessLimit, GroupBy, Modifiers, Policy, PolicyError, PolicyParts, Reserve, SlotStretch,
+    StepPrices, UnknownRule,
 };
-use labtriage_core::table::{BandIx, DisciplineIx, Table, TestIx};
+use labtriage_core::table::{BandIx, DisciplineIx, Ix, Table, TestIx};
 use labtriage_core::units::{Cost, Percent, Weight};
 
 use super::ConfigFile;
@@ -17,8 +18,11 @@ use super::toml_file::{Cursor, TomlFile, Value, all};
 
 /// Kinds of requester by their word.
 pub(super) const REQUESTERS: [(&str, RequesterKind); 2] =
-    [("practice", RequesterKind::Practice), ("ward", RequesterKind::Ward)];
+    [(RequesterKind::Practice.text(), RequesterKind::Practice), (RequesterKind::Ward.text(), RequesterKind::Ward)];
 const PROFILES: [(&str, Profile); 2] = [("stability", Profile::Stability), ("add-on", Profile::AddOn)];
+
+/// How many lines of a band a group must have to be judged where the file does not say: judgement.
+const MIN_LINES: u32 = 20;
 
 /// The largest cost in weighted days.
 const COST_MAX: u32 = 1_000_000_000;
@@ -79,6 +83,8 @@ fn read_root(mut root: Cursor<'_>, catalogue: Option<&Catalogue>) -> Option<Poli
         window.zip(moved)
     });
     let prices = section(&mut root, "prices", prices);
+    let every_band = bands.iter().flatten().enumerate().map(|(row, _)| BandIx::from_row(row)).collect();
+    let fairness = root.optional("fairness", |value| fairness(value.table()?, &known, every_band));
     root.finish();
     let ((slots, tail), (default_band, rules), viability) = (horizon?, assign?, viability?);
     let (recall, (minimum_hold, irreplaceable_loss), (frozen_window, moved_line)) = (recall?, discard?, churn?);
@@ -104,6 +110,7 @@ fn read_root(mut root: Cursor<'_>, catalogue: Option<&Catalogue>) -> Option<Poli
         frozen_window,
         moved_line,
         prices: prices?,
+        fairness: fairness?,
         flags: known.flags,
     };
     lawful(parts, &root, &places, horizon_place)
@@ -318,4 +325,16 @@ fn prices(entry: &mut Cursor<'_>) -> Option<StepPrices> {
         courier_tube: courier_tube?,
         aliquot: aliquot?,
     })
+}
+
+/// `every_band` is judged where the section names none.
+fn fairness(mut entry: Cursor<'_>, known: &Known, every_band: Vec<BandIx>) -> Option<FairnessLimit> {
+    let by = entry.required("by", |value| value.choice(&GroupBy::ALL.map(|by| (by.text(), by))));
+    let max_above = entry.required("max_above_percent", factor);
+    let min_lines = entry.or("min_lines", MIN_LINES, |value| value.whole(1..=u32::MAX));
+    let bands = entry.or("bands", every_band, |value| known.bands.find_some(value));
+    entry.finish();
+    let mut bands = bands?;
+    bands.sort_unstable();
+    Some(FairnessLimit { by: by?, max_above: max_above?, min_lines: min_lines?, bands })
 }

@@ -9,6 +9,7 @@ use labtriage_core::units::Cost;
 use serde::Serialize;
 
 use super::summary_text::{Extras, group_words};
+use crate::plan_json::{RawFairness, StatedFairness};
 
 #[derive(Serialize)]
 struct JsonSummary<'a> {
@@ -32,6 +33,8 @@ struct JsonSummary<'a> {
     saved_on_band_edf_permille: Option<i64>,
     bound: Option<i64>,
     gap_ppm: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fairness: Option<RawFairness>,
     quarantined: u64,
     figures: &'static str,
 }
@@ -142,6 +145,7 @@ pub fn summary_json(
         free_after_minutes: tight.free_after.map(Minutes::get),
     });
     let expiring = summary.expiring.iter();
+    let fairness = summary.fairness.as_ref().map(|found| StatedFairness::new(snapshot, found, extras.extra_cost));
     serde_json::to_value(JsonSummary {
         network: &snapshot.network.name,
         now: snapshot.now.to_string(),
@@ -185,6 +189,7 @@ pub fn summary_json(
         saved_on_band_edf_permille: extras.band_edf.and_then(|other| summary.saved_on(other)),
         bound: extras.bound.map(Cost::thousandths),
         gap_ppm: extras.bound.and_then(|bound| gap(cost.total(), bound)),
+        fairness: fairness.as_ref().map(RawFairness::of),
         quarantined: extras.quarantined,
         figures: "shipped stability figures are examples: a laboratory must replace them by its own",
     })

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use labtriage_core::capacity::Resource;
 use labtriage_core::certificate::stage::count;
 use labtriage_core::cost::gap;
+use labtriage_core::fairness::{BandWait, Fairness};
 use labtriage_core::plan::Rule;
+use labtriage_core::policy::GroupBy;
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::summary::{BandLines, Group, Summary, Tightness};
 use labtriage_core::time::{Instant, Minutes};
@@ -27,6 +29,9 @@ pub struct Extras {
     pub band_edf: Option<Cost>,
     /// No plan costs less, where there is a proof.
     pub bound: Option<Cost>,
+    /// How much more the plan costs than the cheapest that was found, for the limit on fairness; none
+    /// where there is no limit, or a rule made the plan.
+    pub extra_cost: Option<Cost>,
 }
 
 /// The summary a manager reads: aligned plain text, at most about forty-five lines.
@@ -39,6 +44,9 @@ pub fn summary_text(summary: &Summary, snapshot: &Snapshot, extras: Extras) -> S
     tightest(&mut out, summary, snapshot);
     cost(&mut out, summary, extras);
     proof(&mut out, summary, snapshot, extras);
+    if let Some(fairness) = &summary.fairness {
+        self::fairness(&mut out, fairness, snapshot, extras.extra_cost);
+    }
     if extras.quarantined > 0 {
         let rows = if extras.quarantined == 1 { "row" } else { "rows" };
         let _ = writeln!(out, "Quarantine  {} {rows} of the extract set aside: see quarantine.csv", extras.quarantined);
@@ -225,6 +233,40 @@ fn proof(out: &mut String, summary: &Summary, snapshot: &Snapshot, extras: Extra
         None => "no part of the cost is proven to be needed".to_owned(),
     };
     let _ = writeln!(out, "Proof       {near}{first} (bound {} weighted days)", grouped_cost(bound));
+}
+
+/// Whether no group waits much longer than its band, what that cost, and who waits longest.
+fn fairness(out: &mut String, fairness: &Fairness, snapshot: &Snapshot, extra: Option<Cost>) {
+    let (by, percent) = (group_word(fairness.limit.by), fairness.limit.max_above.get());
+    let holds = if fairness.holds() {
+        format!("holds: no {by} waits more than {percent} % longer than its band")
+    } else {
+        format!("DOES NOT HOLD: a {by} waits more than {percent} % longer than its band")
+    };
+    let _ = writeln!(out, "Fairness    {holds}");
+    if let Some(extra) = extra {
+        let _ = writeln!(out, "  {} weighted days dearer than the cheapest plan found", grouped_cost(extra));
+    }
+    for band in &fairness.bands {
+        let _ = writeln!(out, "  {}: {}", snapshot.policy.bands[band.band].code, worst_words(fairness, band));
+    }
+}
+
+/// `mean 2 d 4 h, longest Lambeth with 2 d 9 h (+9.1 %), 6 judged`.
+fn worst_words(fairness: &Fairness, band: &BandWait) -> String {
+    let word = group_word(fairness.limit.by);
+    let Some(worst) = band.worst() else { return format!("mean {}, no {word} judged", band.mean) };
+    let sign = if worst.above_permille < 0 { "-" } else { "+" };
+    let above = percent(worst.above_permille.unsigned_abs());
+    let (name, judged) = (&fairness.names[worst.group], band.groups.len());
+    format!("mean {}, longest {name} with {} ({sign}{above}), {judged} judged", band.mean, worst.mean)
+}
+
+const fn group_word(by: GroupBy) -> &'static str {
+    match by {
+        GroupBy::Borough | GroupBy::Practice => by.text(),
+        GroupBy::Kind => "kind of requester",
+    }
 }
 
 /// `12.3 % less than`, of thousandths.

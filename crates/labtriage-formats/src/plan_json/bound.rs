@@ -42,6 +42,14 @@ impl Bound {
         self.stages.iter().map(|stage| stage.bound).sum()
     }
 
+    /// Of two proofs about one plan the stages that prove more, the first where both prove the same. The bound of a
+    /// stage rests on its own prices alone.
+    #[must_use]
+    pub fn stronger(self, other: Self) -> Self {
+        let pairs = self.stages.into_iter().zip(other.stages);
+        Self { stages: pairs.map(|(one, other)| if other.bound > one.bound { other } else { one }).collect() }
+    }
+
     /// The prices of all stages, ready to prove the bounds.
     ///
     /// # Errors

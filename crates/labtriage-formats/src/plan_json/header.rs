@@ -11,6 +11,7 @@ use labtriage_core::units::Cost;
 use serde::{Deserialize, Serialize};
 
 use super::bound::RawBound;
+use super::fairness::RawFairness;
 use super::{Counts, Document, Header, Input, Stopped};
 
 /// The unit of every cost in the file.
@@ -76,6 +77,8 @@ pub(super) struct RawHeader {
     pub(super) cost: Option<RawCost>,
     pub(super) floor: Option<RawFloor>,
     pub(super) bound: Option<Option<RawBound>>,
+    /// Missing where the policy sets no limit.
+    pub(super) fairness: Option<RawFairness>,
     pub(super) stopped: Option<RawStopped>,
     pub(super) slots: Option<Vec<String>>,
     pub(super) counts: Option<RawCounts>,
@@ -102,6 +105,7 @@ impl RawHeader {
             cost: Some(RawCost::of(&document.cost)),
             floor: Some(RawFloor { fifo: document.fifo.map(Cost::thousandths), own: document.own.thousandths() }),
             bound: Some(document.bound.as_ref().map(|bound| RawBound::of(bound, document.cost.total()))),
+            fairness: document.fairness.as_ref().map(RawFairness::of),
             stopped: Some(RawStopped { why: document.stopped.why.clone(), holds: document.stopped.holds.clone() }),
             slots: Some(slots),
             counts: Some(RawCounts {
@@ -142,6 +146,7 @@ impl RawHeader {
             fifo: floor.fifo.map(Cost::from_thousandths),
             own: Cost::from_thousandths(floor.own),
             bound,
+            fairness: self.fairness.map(RawFairness::finish).transpose()?,
             stopped: Stopped { why: stopped.why, holds: stopped.holds },
             quarantined: self.quarantined.ok_or_else(|| missing("quarantined"))?,
         };

@@ -203,7 +203,7 @@ fn once<'de, A: MapAccess<'de>, T: serde::Deserialize<'de>>(
     Ok(())
 }
 
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "format",
     "version",
     "program",
@@ -215,6 +215,7 @@ const KEYS: [&str; 18] = [
     "cost",
     "floor",
     "bound",
+    "fairness",
     "stopped",
     "slots",
     "counts",
@@ -260,6 +261,7 @@ impl<'de> Visitor<'de> for TopVisitor<'_> {
                 "cost" => once(&mut map, "cost", &mut header.cost)?,
                 "floor" => once(&mut map, "floor", &mut header.floor)?,
                 "bound" => once(&mut map, "bound", &mut header.bound)?,
+                "fairness" => once(&mut map, "fairness", &mut header.fairness)?,
                 "stopped" => once(&mut map, "stopped", &mut header.stopped)?,
                 "slots" => once(&mut map, "slots", &mut header.slots)?,
                 "counts" => once(&mut map, "counts", &mut header.counts)?,

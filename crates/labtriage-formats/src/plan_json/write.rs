@@ -114,6 +114,9 @@ impl<'a, W: Write> Writer<'a, W> {
         self.key("cost", &header.cost)?;
         self.key("floor", &header.floor)?;
         self.key("bound", &header.bound)?;
+        if let Some(fairness) = &header.fairness {
+            self.key("fairness", fairness)?;
+        }
         self.key("stopped", &header.stopped)?;
         self.key("slots", &header.slots)?;
         self.key("counts", &header.counts)?;

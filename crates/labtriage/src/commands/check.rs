@@ -5,12 +5,13 @@ use std::path::Path;
 
 use labtriage_core::audit::audit;
 use labtriage_core::cost::gap;
+use labtriage_core::fairness::Fairness;
 use labtriage_core::finding::{Code, Finding};
 use labtriage_core::plan::Plan;
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::units::Cost;
 use labtriage_formats::outputs::percent_of_millionths as percent;
-use labtriage_formats::plan_json::{self, Header, read_plan};
+use labtriage_formats::plan_json::{self, Header, StatedFairness, read_plan};
 use serde_json::json;
 
 use crate::args::{CheckArguments, OutputArguments};
@@ -91,10 +92,12 @@ fn check_plan(out: &Path, output: &OutputArguments) -> Result<u8, Failure> {
         return Err(Failure::Unlawful(broken));
     }
     let proof = prove(&header, &night.snapshot, &plan)?;
+    let fairness = header.document.fairness.as_ref();
+    compare_waits(fairness, &night.snapshot, &plan)?;
     if output.quiet {
         return Ok(0);
     }
-    terminal::data(&if output.json { facts(&plan, &proof) } else { sentence(&plan, &proof) });
+    terminal::data(&if output.json { facts(&plan, &proof, fairness) } else { sentence(&plan, &proof, fairness) });
     Ok(0)
 }
 
@@ -107,9 +110,23 @@ fn prove(header: &Header, snapshot: &Snapshot, plan: &Plan) -> Result<Proof, Fin
     Ok(proof)
 }
 
-fn facts(plan: &Plan, proof: &Proof) -> String {
+/// Works out again how the groups wait, and refuses a plan that states otherwise. What it cost to come there cannot be
+/// worked out from one plan.
+fn compare_waits(stated: Option<&StatedFairness>, snapshot: &Snapshot, plan: &Plan) -> Result<(), Finding> {
+    let extra_cost = stated.and_then(|stated| stated.extra_cost);
+    let found = Fairness::of(snapshot, plan).map(|found| StatedFairness::new(snapshot, &found, extra_cost));
+    let message = match (stated, &found) {
+        (stated, found) if stated == found.as_ref() => return Ok(()),
+        (Some(stated), Some(found)) => stated.difference(found),
+        (None, _) => "the plan does not say how its groups wait, for which its policy sets a limit".to_owned(),
+        (_, None) => "the plan says how its groups wait, for which its policy sets no limit".to_owned(),
+    };
+    Err(Finding::new(Code::FairnessDiffers, message).at(plan_json::FILE, 0, 0))
+}
+
+fn facts(plan: &Plan, proof: &Proof, fairness: Option<&StatedFairness>) -> String {
     let (cost, bound) = (proof.cost.total(), proof.bound());
-    let facts = json!({
+    let mut facts = json!({
         "lawful": true,
         "samples": plan.samples.len(),
         "lines": plan.lines.len(),
@@ -118,16 +135,25 @@ fn facts(plan: &Plan, proof: &Proof) -> String {
         "bound_thousandths": bound.map(Cost::thousandths),
         "gap_ppm": bound.and_then(|bound| gap(cost, bound)),
     });
+    if let Some(stated) = fairness {
+        facts["fairness_holds"] = stated.holds.into();
+    }
     format!("{facts}\n")
 }
 
-fn sentence(plan: &Plan, proof: &Proof) -> String {
+fn sentence(plan: &Plan, proof: &Proof, fairness: Option<&StatedFairness>) -> String {
     let (samples, lines, rule) = (plan.samples.len(), plan.lines.len(), plan.rule.text());
     let cost = proof.cost.total();
     let lawful = format!(
         "the plan is lawful: {lines} lines of {samples} samples, rule {rule}, cost {cost} weighted days as stated\n"
     );
-    let Some(bound) = proof.bound() else { return lawful };
-    let gap = gap(cost, bound).map_or_else(String::new, |gap| format!(", gap {}", percent(gap)));
-    format!("{lawful}its prices prove the bound that it states: {bound} weighted days{gap}\n")
+    let proven = proof.bound().map_or_else(String::new, |bound| {
+        let gap = gap(cost, bound).map_or_else(String::new, |gap| format!(", gap {}", percent(gap)));
+        format!("its prices prove the bound that it states: {bound} weighted days{gap}\n")
+    });
+    let fair = fairness.map_or_else(String::new, |stated| {
+        let holds = if stated.holds { "holds" } else { "does not hold" };
+        format!("its groups wait as it states: the limit on fairness {holds}\n")
+    });
+    format!("{lawful}{proven}{fair}")
 }

@@ -9,7 +9,7 @@ use labtriage_core::plan::Rule;
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::summary::Summary;
 use labtriage_formats::outputs::{Extras, OutputFolder, Outputs, summary_json, summary_text, write_outputs};
-use labtriage_formats::plan_json::{Bound, Document};
+use labtriage_formats::plan_json::{Bound, Document, StatedFairness};
 
 use crate::args::{PlanArguments, RuleName};
 use crate::failure::{Failure, ONLY_FLOOR, STRICT_NOT_MET};
@@ -38,9 +38,10 @@ pub(crate) fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
     let summary = Summary::of(&night.snapshot, &made.plan, made.cost, Some(made.fifo));
     let quarantined = night.quarantine.len() as u64;
     let bound = made.bound.as_ref().map(Bound::total);
-    let extras = Extras { rule: made.plan.rule, quarantined, band_edf: made.band_edf, bound };
+    let Made { band_edf, extra_cost, .. } = made;
+    let extras = Extras { rule: made.plan.rule, quarantined, band_edf, bound, extra_cost };
     let words = summary_text(&summary, &night.snapshot, extras);
-    let document = document(&night, &made, &out, arguments);
+    let document = document(&night, &made, &summary, &out, arguments);
     bar.phase("writing", 1);
     let outputs = Outputs {
         snapshot: &night.snapshot,
@@ -89,7 +90,8 @@ fn options(arguments: &PlanArguments) -> BTreeMap<String, String> {
     options
 }
 
-fn document(night: &Night, made: &Made, out: &Path, arguments: &PlanArguments) -> Document {
+fn document(night: &Night, made: &Made, summary: &Summary, out: &Path, arguments: &PlanArguments) -> Document {
+    let fairness = summary.fairness.as_ref();
     Document {
         program: concat!("labtriage ", env!("CARGO_PKG_VERSION")).to_owned(),
         options: options(arguments),
@@ -98,6 +100,7 @@ fn document(night: &Night, made: &Made, out: &Path, arguments: &PlanArguments) -
         fifo: Some(made.fifo.total()),
         own: made.band_edf.unwrap_or_else(|| made.cost.total()),
         bound: made.bound.clone(),
+        fairness: fairness.map(|found| StatedFairness::new(&night.snapshot, found, made.extra_cost)),
         stopped: made.stopped.clone(),
         quarantined: night.quarantine.len() as u64,
     }
