@@ -80,8 +80,9 @@ fn displaced<P: Problem>(
 }
 
 /// Sweeps in which whole options are chosen from the mix, and how much steeper prices are from one to
-/// the next: at the end what is overdrawn costs more than anything.
-const WHOLE: (usize, f64) = (30, 1.5);
+/// the next: at the end what is overdrawn costs more than anything. One after the other is tried, as
+/// none is best for every problem.
+pub(super) const WHOLE: [(usize, f64); 6] = [(30, 1.5), (60, 1.25), (120, 1.12), (15, 2.0), (40, 1.4), (80, 1.18)];
 
 /// Gives each item the option that comes nearest to the mix, as far as they fit; the items, those first
 /// that had most to lose. No call of the oracle.
@@ -89,11 +90,12 @@ pub(super) fn settle<P: Problem>(
     state: &mut State<'_, P>,
     priced: &Priced<P::Choice>,
     columns: &Columns<P::Choice>,
+    (sweeps, growth): (usize, f64),
 ) -> Vec<usize> {
     let prices = &priced.prices;
     let slope = slopes(prices, &priced.scale, state.problem.limits());
     let reach = vec![f64::INFINITY; prices.len()];
-    let chosen = columns.whole(&Steering { centre: prices, slope: &slope, reach: &reach }, WHOLE.0, WHOLE.1);
+    let chosen = columns.whole(&Steering { centre: prices, slope: &slope, reach: &reach }, sweeps, growth);
     let loss = |(item, chosen): (usize, &Option<usize>)| {
         let (columns, chosen) = (columns.of(item), (*chosen)?);
         let dearest = columns.iter().map(|column| column.priced(prices)).fold(f64::NEG_INFINITY, f64::max);

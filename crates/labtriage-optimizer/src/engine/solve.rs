@@ -1,5 +1,7 @@
 //! How do the parts work together?
 
+use rayon::prelude::*;
+
 use super::columns::Columns;
 use super::improve::{Ground, by_chains, by_neighbourhoods};
 use super::prices::Priced;
@@ -126,7 +128,10 @@ fn first<'p, P: Problem>(
     found.min_by_key(State::rank).unwrap_or_else(|| State::new(pool.problem))
 }
 
-/// What comes nearest to the mix of known options.
+/// Items of all tries at whole options, about: few items are worth several.
+const TRIED: usize = 12_000;
+
+/// What comes nearest to the mix of known options, the best of a few tries.
 fn from_mix<'p, P: Problem>(
     pool: &Pool<'p, P>,
     priced: &Priced<P::Choice>,
@@ -134,14 +139,20 @@ fn from_mix<'p, P: Problem>(
     settings: &Settings,
     stop: &(dyn Fn() -> bool + Sync),
 ) -> State<'p, P> {
-    let mut state = State::new(pool.problem);
-    let mut order = assign::settle(&mut state, priced, columns);
-    let mut known = vec![false; pool.problem.items()];
-    order.iter().for_each(|&item| known[item] = true);
-    order.extend((0..known.len()).filter(|&item| !known[item]));
-    assign::fill(pool, &mut state, &order, &priced.prices, stop);
-    assign::reinsert(pool, &mut state, &order, settings.reinsertions, stop);
-    state
+    let items = pool.problem.items();
+    let tries = (TRIED / items.max(1)).clamp(1, assign::WHOLE.len());
+    let once = |steepening: &(usize, f64)| {
+        let mut state = State::new(pool.problem);
+        let mut order = assign::settle(&mut state, priced, columns, *steepening);
+        let mut known = vec![false; items];
+        order.iter().for_each(|&item| known[item] = true);
+        order.extend((0..items).filter(|&item| !known[item]));
+        assign::fill(pool, &mut state, &order, &priced.prices, stop);
+        assign::reinsert(pool, &mut state, &order, settings.reinsertions, stop);
+        state
+    };
+    let tried: Vec<State<'p, P>> = assign::WHOLE[..tries].par_iter().map(once).collect();
+    tried.into_iter().min_by_key(State::rank).unwrap_or_else(|| State::new(pool.problem))
 }
 
 /// What prices assign in order of gain, and what prices that follow the use assign.

@@ -15,8 +15,8 @@ use super::super::scratch::{Pool, worth};
 
 /// Parts of a round: prices move so often while all items are asked once.
 const PARTS: usize = 32;
-/// Sweeps over all columns after each part.
-const SWEEPS: usize = 3;
+/// Items of all sweeps over the columns after each part, about, and the most sweeps.
+const SWEPT: (usize, usize) = (6_000, 5);
 /// By how much of itself a price may move after a part: at first, at the least and at the most.
 const REACH: (f64, f64, f64) = (0.1, 0.01, 0.5);
 /// How the reach changes when a price goes on the same way, and when it turns back.
@@ -113,7 +113,8 @@ impl<P: Problem> Climb<'_, P> {
         let size = self.centre.iter().zip(self.scale).map(|(price, scale)| price.max(*scale));
         let reach: Vec<f64> = size.zip(&self.reach).map(|(size, reach)| reach * size).collect();
         let steering = Steering { centre: &self.centre, slope: &slope, reach: &reach };
-        let prices = self.columns.mix(&steering, SWEEPS);
+        let sweeps = (SWEPT.0 / self.pool.problem.items().max(1)).clamp(1, SWEPT.1);
+        let prices = self.columns.mix(&steering, sweeps);
         self.adapt(&prices);
         self.centre = prices;
     }
