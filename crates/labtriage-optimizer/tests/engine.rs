@@ -1,6 +1,8 @@
 //! What the engine promises, on problems small enough to try everything.
 
-use labtriage_optimizer::engine::solver::{Answer, Backend, LinearSolver, Program};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use labtriage_optimizer::engine::solver::{Answer, Backend, LinearSolver, Program, Row};
 use labtriage_optimizer::engine::table::{Offer, Table};
 use labtriage_optimizer::engine::{Problem, Settings, Solution, Why, solve, solve_with};
 use proptest::prelude::*;
@@ -137,13 +139,23 @@ where
     }
 }
 
-/// Whatever a solver says, the plan is lawful, whole, and between the bound and what greed gives.
+fn floor_cost(table: &Table, floor: &[usize]) -> i64 {
+    floor.iter().enumerate().map(|(item, choice)| table.cost(item, choice)).sum()
+}
+
+/// Whatever a solver says, the plan is lawful, whole, no dearer than the best floor there is, and near
+/// to what an honest one gives.
 fn check_solver(solver: &dyn LinearSolver) {
     let table = crowded();
     let honest = solved(&table);
+    let floor = honest.choices.iter().copied().collect::<Option<Vec<usize>>>().unwrap();
+    let kept = solve_with(&table, Some(floor), &settings(), solver, &|| false, &|_| ());
+    check_lawful(&table, &kept);
+    assert!(kept.open == 0 && kept.cost <= honest.cost, "{} is above the floor {}", kept.cost, honest.cost);
     let solution = solve_with(&table, None, &settings(), solver, &|| false, &|_| ());
     check_lawful(&table, &solution);
     assert_eq!(solution.open, 0);
+    assert!(solution.bound <= solution.cost as f64 + 1e-6, "{} is above {}", solution.bound, solution.cost);
     assert!(solution.bound <= honest.cost as f64 + 1e-6, "{} is no bound", solution.bound);
     assert!(solution.bound >= honest.bound * 0.95, "{} is far from {}", solution.bound, honest.bound);
     assert!(solution.cost as f64 <= honest.cost as f64 * 1.05, "{} is far from {}", solution.cost, honest.cost);
@@ -191,21 +203,104 @@ fn a_solver_that_is_slightly_off() {
     check_solver(&Told(relaxed, whole));
 }
 
+/// The cheapest option of each item, as if nothing were scarce.
+fn without_limits(program: &Program) -> Option<Vec<f64>> {
+    let rows = program.rows.iter().filter(|row| row.equal).cloned().collect();
+    Backend.whole(&Program { costs: program.costs.clone(), rows }, &[], 200)
+}
+
 #[test]
-fn a_solver_that_is_too_late() {
-    let late = std::sync::atomic::AtomicBool::new(false);
+fn a_solver_that_forgets_the_limits() {
+    check_solver(&Told(|program: &Program| Backend.relaxed(program), without_limits));
+}
+
+/// Time is over when the solver gives its first relaxation, or its first whole answer.
+fn check_late(late_when_whole: bool) {
+    let late = AtomicBool::new(false);
     let table = crowded();
     let solver = Told(
-        |program: &Program| Backend.relaxed(program),
         |program: &Program| {
-            late.store(true, std::sync::atomic::Ordering::Relaxed);
+            late.fetch_or(!late_when_whole, Ordering::Relaxed);
+            Backend.relaxed(program)
+        },
+        |program: &Program| {
+            late.store(true, Ordering::Relaxed);
             Backend.whole(program, &[], 200)
         },
     );
-    let stop = || late.load(std::sync::atomic::Ordering::Relaxed);
-    let solution = solve_with(&table, None, &settings(), &solver, &stop, &|_| ());
-    check_lawful(&table, &solution);
-    assert_eq!((solution.open, solution.stopped), (0, Why::Stopped));
+    let stop = || late.load(Ordering::Relaxed);
+    let best = solved(&table).choices.into_iter().collect::<Option<Vec<usize>>>().unwrap();
+    for floor in [vec![4; 40], best] {
+        let dear = floor_cost(&table, &floor);
+        late.store(false, Ordering::Relaxed);
+        let solution = solve_with(&table, Some(floor.clone()), &settings(), &solver, &stop, &|_| ());
+        check_lawful(&table, &solution);
+        assert_eq!((solution.open, solution.stopped), (0, Why::Stopped));
+        assert!(solution.cost <= dear && solution.bound <= solution.cost as f64 + 1e-6, "{} after {dear}", solution.cost);
+        if !late_when_whole {
+            assert_eq!(solution.choices, floor.into_iter().map(Some).collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn a_relaxation_that_is_too_late_leaves_the_floor() {
+    check_late(false);
+}
+
+#[test]
+fn a_whole_answer_that_is_too_late_leaves_what_is_there() {
+    check_late(true);
+}
+
+#[test]
+fn a_backend_that_panics_has_no_answer() {
+    // A row about a variable that does not exist.
+    let row = Row { terms: vec![(7, 1.0)], limit: 1.0, equal: false };
+    let program = Program { costs: vec![1.0], rows: vec![row] };
+    assert_eq!(Backend.relaxed(&program), None);
+    assert_eq!(Backend.whole(&program, &[0.0], 10), None);
+}
+
+/// What a solver may say that is no number, no share, or no price.
+const LIES: [f64; 12] =
+    [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300, -1e300, 1e9, -1e9, 0.6, 0.9, 1.0, -1.0, 1e-300];
+
+/// A solver that says these lies by turns, too many or too few of them where `length` is not 0.
+fn liar(lies: Vec<usize>, length: isize) -> impl LinearSolver {
+    let says = move |wanted: usize| -> Vec<f64> {
+        let wanted = wanted.saturating_add_signed(length);
+        lies.iter().map(|lie| LIES[*lie]).cycle().take(wanted).collect()
+    };
+    let whole = says.clone();
+    Told(
+        move |program: &Program| Some(Answer { values: says(program.costs.len()), duals: says(program.rows.len()) }),
+        move |program: &Program| Some(whole(program.costs.len())),
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    #[test]
+    fn lies_cost_quality_and_never_the_plan(
+        table in tables(1..7, true),
+        lies in prop::collection::vec(0..LIES.len(), 1..9),
+        length in prop_oneof![Just(0_isize), -2..3_isize],
+    ) {
+        let left_out: Vec<usize> = table.offers.iter().map(|offers| offers.len() - 1).collect();
+        let best = optimum(&table).unwrap();
+        let honest = solved(&table).choices.into_iter().collect::<Option<Vec<usize>>>();
+        for floor in [None, Some(left_out), honest] {
+            let dear = floor.as_deref().map_or(i64::MAX, |floor| floor_cost(&table, floor));
+            let solver = liar(lies.clone(), length);
+            let solution = solve_with(&table, floor, &settings(), &solver, &|| false, &|_| ());
+            check_lawful(&table, &solution);
+            prop_assert_eq!(solution.open, 0);
+            prop_assert!(solution.bound <= best as f64 + 1e-6, "{} is above {best}", solution.bound);
+            prop_assert!(best <= solution.cost && solution.cost <= dear, "{} after {dear}", solution.cost);
+        }
+    }
 }
 
 #[test]
