@@ -236,7 +236,11 @@ fn check_late(late_when_whole: bool) {
         let solution = solve_with(&table, Some(floor.clone()), &settings(), &solver, &stop, &|_| ());
         check_lawful(&table, &solution);
         assert_eq!((solution.open, solution.stopped), (0, Why::Stopped));
-        assert!(solution.cost <= dear && solution.bound <= solution.cost as f64 + 1e-6, "{} after {dear}", solution.cost);
+        assert!(
+            solution.cost <= dear && solution.bound <= solution.cost as f64 + 1e-6,
+            "{} after {dear}",
+            solution.cost
+        );
         if !late_when_whole {
             assert_eq!(solution.choices, floor.into_iter().map(Some).collect::<Vec<_>>());
         }
