@@ -1,10 +1,11 @@
 //! What the engine promises, on problems small enough to try everything.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use labtriage_optimizer::engine::solver::{Answer, Backend, LinearSolver, Program, Row};
 use labtriage_optimizer::engine::table::{Offer, Table};
-use labtriage_optimizer::engine::{Problem, Settings, Solution, Why, solve, solve_with};
+use labtriage_optimizer::engine::{Problem, Progress, Settings, Solution, Why, solve, solve_with};
 use proptest::prelude::*;
 
 fn settings() -> Settings {
@@ -143,13 +144,18 @@ fn floor_cost(table: &Table, floor: &[usize]) -> i64 {
     floor.iter().enumerate().map(|(item, choice)| table.cost(item, choice)).sum()
 }
 
-/// Whatever a solver says, the plan is lawful, whole, no dearer than the best floor there is, and near
-/// to what an honest one gives.
+/// Whatever a solver says, the plan is lawful, whole, never dearer than a moment before nor than the best
+/// floor there is, and near to what an honest one gives.
 fn check_solver(solver: &dyn LinearSolver) {
     let table = crowded();
     let honest = solved(&table);
     let floor = honest.choices.iter().copied().collect::<Option<Vec<usize>>>().unwrap();
-    let kept = solve_with(&table, Some(floor), &settings(), solver, &|| false, &|_| ());
+    let least = Cell::new(honest.cost);
+    let never_dearer = |progress: Progress| {
+        let cost = progress.cost.unwrap_or(least.get());
+        assert!(cost <= least.replace(cost), "{cost} after less");
+    };
+    let kept = solve_with(&table, Some(floor), &settings(), solver, &|| false, &never_dearer);
     check_lawful(&table, &kept);
     assert!(kept.open == 0 && kept.cost <= honest.cost, "{} is above the floor {}", kept.cost, honest.cost);
     let solution = solve_with(&table, None, &settings(), solver, &|| false, &|_| ());
@@ -212,6 +218,59 @@ fn without_limits(program: &Program) -> Option<Vec<f64>> {
 #[test]
 fn a_solver_that_forgets_the_limits() {
     check_solver(&Told(|program: &Program| Backend.relaxed(program), without_limits));
+}
+
+#[test]
+fn a_price_below_nothing_proves_nothing() {
+    // Who takes little takes of what nobody wants: a gift for each unit of it would pay for all that is left.
+    let offers = vec![Offer { cost: 5, uses: vec![(0, 5)] }, Offer { cost: 15, uses: vec![(1, 4)] }];
+    let table = Table { offers: vec![offers; 3], limits: vec![1000, 11] };
+    let gift = |program: &Program| {
+        Some(Answer { values: vec![0.5; program.costs.len()], duals: vec![0.5; program.rows.len()] })
+    };
+    let solver = Told(gift, |_: &Program| None);
+    let solution = solve_with(&table, None, &settings(), &solver, &|| false, &|_| ());
+    check_lawful(&table, &solution);
+    assert!(solution.cost == 15 && solution.bound <= 15.0 + 1e-6, "{} is above {}", solution.bound, solution.cost);
+}
+
+/// Honest about relaxations; of whole answers it gives the dearest that differs from the start in one item.
+struct Wasteful;
+
+impl LinearSolver for Wasteful {
+    fn relaxed(&self, program: &Program) -> Option<Answer> {
+        Backend.relaxed(program)
+    }
+
+    fn whole(&self, program: &Program, start: &[f64], _nodes: u64) -> Option<Vec<f64>> {
+        let items = program.rows.iter().filter(|row| row.equal);
+        let moved = items.flat_map(|row| row.terms.iter().map(|&(variable, _)| moved(row, start, variable)));
+        // The last row asks for less than now.
+        let (_, limits) = program.rows.split_last()?;
+        let cost = |values: &[f64]| sum(program.costs.iter().copied().enumerate(), values);
+        moved.filter(|values| limits.iter().all(|row| holds(row, values))).max_by(|a, b| cost(a).total_cmp(&cost(b)))
+    }
+}
+
+/// The start, but one item has another option.
+fn moved(row: &Row, start: &[f64], option: usize) -> Vec<f64> {
+    let mut values = start.to_vec();
+    row.terms.iter().for_each(|&(variable, _)| values[variable] = f64::from(u8::from(variable == option)));
+    values
+}
+
+fn sum(terms: impl Iterator<Item = (usize, f64)>, values: &[f64]) -> f64 {
+    terms.map(|(variable, coefficient)| coefficient * values[variable]).sum()
+}
+
+fn holds(row: &Row, values: &[f64]) -> bool {
+    let sum = sum(row.terms.iter().copied(), values);
+    if row.equal { sum == row.limit } else { sum <= row.limit }
+}
+
+#[test]
+fn a_solver_that_wastes() {
+    check_solver(&Wasteful);
 }
 
 /// Time is over when the solver gives its first relaxation, or its first whole answer.
