@@ -140,6 +140,11 @@ where
     }
 }
 
+/// The choices of a solution that leaves no item open.
+fn all(solution: &Solution<usize>) -> Vec<usize> {
+    solution.choices.iter().copied().collect::<Option<_>>().expect("a choice of each item")
+}
+
 fn floor_cost(table: &Table, floor: &[usize]) -> i64 {
     floor.iter().enumerate().map(|(item, choice)| table.cost(item, choice)).sum()
 }
@@ -149,7 +154,7 @@ fn floor_cost(table: &Table, floor: &[usize]) -> i64 {
 fn check_solver(solver: &dyn LinearSolver) {
     let table = crowded();
     let honest = solved(&table);
-    let floor = honest.choices.iter().copied().collect::<Option<Vec<usize>>>().unwrap();
+    let floor = all(&honest);
     let least = Cell::new(honest.cost);
     let never_dearer = |progress: Progress| {
         let cost = progress.cost.unwrap_or(least.get());
@@ -288,7 +293,7 @@ fn check_late(late_when_whole: bool) {
         },
     );
     let stop = || late.load(Ordering::Relaxed);
-    let best = solved(&table).choices.into_iter().collect::<Option<Vec<usize>>>().unwrap();
+    let best = all(&solved(&table));
     for floor in [vec![4; 40], best] {
         let dear = floor_cost(&table, &floor);
         late.store(false, Ordering::Relaxed);
@@ -353,8 +358,8 @@ proptest! {
     ) {
         let left_out: Vec<usize> = table.offers.iter().map(|offers| offers.len() - 1).collect();
         let best = optimum(&table).unwrap();
-        let honest = solved(&table).choices.into_iter().collect::<Option<Vec<usize>>>();
-        for floor in [None, Some(left_out), honest] {
+        let honest = all(&solved(&table));
+        for floor in [None, Some(left_out), Some(honest)] {
             let dear = floor.as_deref().map_or(i64::MAX, |floor| floor_cost(&table, floor));
             let solver = liar(lies.clone(), length);
             let solution = solve_with(&table, floor, &settings(), &solver, &|| false, &|_| ());
