@@ -1,8 +1,11 @@
 //! What the engine promises, on problems small enough to try everything.
 
-use labtriage_optimizer::engine::solver::{Answer, Backend, LinearSolver, Program};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use labtriage_optimizer::engine::solver::{Answer, Backend, LinearSolver, Program, Row};
 use labtriage_optimizer::engine::table::{Offer, Table};
-use labtriage_optimizer::engine::{Problem, Settings, Solution, Why, solve, solve_with};
+use labtriage_optimizer::engine::{Problem, Progress, Settings, Solution, Why, solve, solve_with};
 use proptest::prelude::*;
 
 fn settings() -> Settings {
@@ -137,13 +140,33 @@ where
     }
 }
 
-/// Whatever a solver says, the plan is lawful, whole, and between the bound and what greed gives.
+/// The choices of a solution that leaves no item open.
+fn all(solution: &Solution<usize>) -> Vec<usize> {
+    solution.choices.iter().copied().collect::<Option<_>>().expect("a choice of each item")
+}
+
+fn floor_cost(table: &Table, floor: &[usize]) -> i64 {
+    floor.iter().enumerate().map(|(item, choice)| table.cost(item, choice)).sum()
+}
+
+/// Whatever a solver says, the plan is lawful, whole, never dearer than a moment before nor than the best
+/// floor there is, and near to what an honest one gives.
 fn check_solver(solver: &dyn LinearSolver) {
     let table = crowded();
     let honest = solved(&table);
+    let floor = all(&honest);
+    let least = Cell::new(honest.cost);
+    let never_dearer = |progress: Progress| {
+        let cost = progress.cost.unwrap_or(least.get());
+        assert!(cost <= least.replace(cost), "{cost} after less");
+    };
+    let kept = solve_with(&table, Some(floor), &settings(), solver, &|| false, &never_dearer);
+    check_lawful(&table, &kept);
+    assert!(kept.open == 0 && kept.cost <= honest.cost, "{} is above the floor {}", kept.cost, honest.cost);
     let solution = solve_with(&table, None, &settings(), solver, &|| false, &|_| ());
     check_lawful(&table, &solution);
     assert_eq!(solution.open, 0);
+    assert!(solution.bound <= solution.cost as f64 + 1e-6, "{} is above {}", solution.bound, solution.cost);
     assert!(solution.bound <= honest.cost as f64 + 1e-6, "{} is no bound", solution.bound);
     assert!(solution.bound >= honest.bound * 0.95, "{} is far from {}", solution.bound, honest.bound);
     assert!(solution.cost as f64 <= honest.cost as f64 * 1.05, "{} is far from {}", solution.cost, honest.cost);
@@ -191,21 +214,161 @@ fn a_solver_that_is_slightly_off() {
     check_solver(&Told(relaxed, whole));
 }
 
+/// The cheapest option of each item, as if nothing were scarce.
+fn without_limits(program: &Program) -> Option<Vec<f64>> {
+    let rows = program.rows.iter().filter(|row| row.equal).cloned().collect();
+    Backend.whole(&Program { costs: program.costs.clone(), rows }, &[], 200)
+}
+
 #[test]
-fn a_solver_that_is_too_late() {
-    let late = std::sync::atomic::AtomicBool::new(false);
+fn a_solver_that_forgets_the_limits() {
+    check_solver(&Told(|program: &Program| Backend.relaxed(program), without_limits));
+}
+
+#[test]
+fn a_price_below_nothing_proves_nothing() {
+    // Who takes little takes of what nobody wants: a gift for each unit of it would pay for all that is left.
+    let offers = vec![Offer { cost: 5, uses: vec![(0, 5)] }, Offer { cost: 15, uses: vec![(1, 4)] }];
+    let table = Table { offers: vec![offers; 3], limits: vec![1000, 11] };
+    let gift = |program: &Program| {
+        Some(Answer { values: vec![0.5; program.costs.len()], duals: vec![0.5; program.rows.len()] })
+    };
+    let solver = Told(gift, |_: &Program| None);
+    let solution = solve_with(&table, None, &settings(), &solver, &|| false, &|_| ());
+    check_lawful(&table, &solution);
+    assert!(solution.cost == 15 && solution.bound <= 15.0 + 1e-6, "{} is above {}", solution.bound, solution.cost);
+}
+
+/// Honest about relaxations; of whole answers it gives the dearest that differs from the start in one item.
+struct Wasteful;
+
+impl LinearSolver for Wasteful {
+    fn relaxed(&self, program: &Program) -> Option<Answer> {
+        Backend.relaxed(program)
+    }
+
+    fn whole(&self, program: &Program, start: &[f64], _nodes: u64) -> Option<Vec<f64>> {
+        let items = program.rows.iter().filter(|row| row.equal);
+        let moved = items.flat_map(|row| row.terms.iter().map(|&(variable, _)| moved(row, start, variable)));
+        // The last row asks for less than now.
+        let (_, limits) = program.rows.split_last()?;
+        let cost = |values: &[f64]| sum(program.costs.iter().copied().enumerate(), values);
+        moved.filter(|values| limits.iter().all(|row| holds(row, values))).max_by(|a, b| cost(a).total_cmp(&cost(b)))
+    }
+}
+
+/// The start, but one item has another option.
+fn moved(row: &Row, start: &[f64], option: usize) -> Vec<f64> {
+    let mut values = start.to_vec();
+    row.terms.iter().for_each(|&(variable, _)| values[variable] = f64::from(u8::from(variable == option)));
+    values
+}
+
+fn sum(terms: impl Iterator<Item = (usize, f64)>, values: &[f64]) -> f64 {
+    terms.map(|(variable, coefficient)| coefficient * values[variable]).sum()
+}
+
+fn holds(row: &Row, values: &[f64]) -> bool {
+    let sum = sum(row.terms.iter().copied(), values);
+    if row.equal { sum == row.limit } else { sum <= row.limit }
+}
+
+#[test]
+fn a_solver_that_wastes() {
+    check_solver(&Wasteful);
+}
+
+/// Time is over when the solver gives its first relaxation, or its first whole answer.
+fn check_late(late_when_whole: bool) {
+    let late = AtomicBool::new(false);
     let table = crowded();
     let solver = Told(
-        |program: &Program| Backend.relaxed(program),
         |program: &Program| {
-            late.store(true, std::sync::atomic::Ordering::Relaxed);
+            late.fetch_or(!late_when_whole, Ordering::Relaxed);
+            Backend.relaxed(program)
+        },
+        |program: &Program| {
+            late.store(true, Ordering::Relaxed);
             Backend.whole(program, &[], 200)
         },
     );
-    let stop = || late.load(std::sync::atomic::Ordering::Relaxed);
-    let solution = solve_with(&table, None, &settings(), &solver, &stop, &|_| ());
-    check_lawful(&table, &solution);
-    assert_eq!((solution.open, solution.stopped), (0, Why::Stopped));
+    let stop = || late.load(Ordering::Relaxed);
+    let best = all(&solved(&table));
+    for floor in [vec![4; 40], best] {
+        let dear = floor_cost(&table, &floor);
+        late.store(false, Ordering::Relaxed);
+        let solution = solve_with(&table, Some(floor.clone()), &settings(), &solver, &stop, &|_| ());
+        check_lawful(&table, &solution);
+        assert_eq!((solution.open, solution.stopped), (0, Why::Stopped));
+        assert!(
+            solution.cost <= dear && solution.bound <= solution.cost as f64 + 1e-6,
+            "{} after {dear}",
+            solution.cost
+        );
+        if !late_when_whole {
+            assert_eq!(solution.choices, floor.into_iter().map(Some).collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn a_relaxation_that_is_too_late_leaves_the_floor() {
+    check_late(false);
+}
+
+#[test]
+fn a_whole_answer_that_is_too_late_leaves_what_is_there() {
+    check_late(true);
+}
+
+#[test]
+fn a_backend_that_panics_has_no_answer() {
+    // A row about a variable that does not exist.
+    let row = Row { terms: vec![(7, 1.0)], limit: 1.0, equal: false };
+    let program = Program { costs: vec![1.0], rows: vec![row] };
+    assert_eq!(Backend.relaxed(&program), None);
+    assert_eq!(Backend.whole(&program, &[0.0], 10), None);
+}
+
+/// What a solver may say that is no number, no share, or no price.
+const LIES: [f64; 12] =
+    [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300, -1e300, 1e9, -1e9, 0.6, 0.9, 1.0, -1.0, 1e-300];
+
+/// A solver that says these lies by turns, too many or too few of them where `length` is not 0.
+fn liar(lies: Vec<usize>, length: isize) -> impl LinearSolver {
+    let says = move |wanted: usize| -> Vec<f64> {
+        let wanted = wanted.saturating_add_signed(length);
+        lies.iter().map(|lie| LIES[*lie]).cycle().take(wanted).collect()
+    };
+    let whole = says.clone();
+    Told(
+        move |program: &Program| Some(Answer { values: says(program.costs.len()), duals: says(program.rows.len()) }),
+        move |program: &Program| Some(whole(program.costs.len())),
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    #[test]
+    fn lies_cost_quality_and_never_the_plan(
+        table in tables(1..7, true),
+        lies in prop::collection::vec(0..LIES.len(), 1..9),
+        length in prop_oneof![Just(0_isize), -2..3_isize],
+    ) {
+        let left_out: Vec<usize> = table.offers.iter().map(|offers| offers.len() - 1).collect();
+        let best = optimum(&table).unwrap();
+        let honest = all(&solved(&table));
+        for floor in [None, Some(left_out), Some(honest)] {
+            let dear = floor.as_deref().map_or(i64::MAX, |floor| floor_cost(&table, floor));
+            let solver = liar(lies.clone(), length);
+            let solution = solve_with(&table, floor, &settings(), &solver, &|| false, &|_| ());
+            check_lawful(&table, &solution);
+            prop_assert_eq!(solution.open, 0);
+            prop_assert!(solution.bound <= best as f64 + 1e-6, "{} is above {best}", solution.bound);
+            prop_assert!(best <= solution.cost && solution.cost <= dear, "{} after {dear}", solution.cost);
+        }
+    }
 }
 
 #[test]

@@ -20,6 +20,7 @@ use labtriage_core::units::{Cost, Percent};
 use labtriage_optimizer::engine::Settings;
 use labtriage_optimizer::model::{Model, Sense, VARIABLES_MAX, lp, mps};
 use labtriage_optimizer::optimise::optimise;
+use proptest::prelude::*;
 
 /// A day in slots of so many hours without strict bands, couriers or visits.
 fn tiny(hours: i32) -> Fixture {
@@ -37,8 +38,13 @@ fn tiny(hours: i32) -> Fixture {
 
 /// The model solved to proof.
 fn solved(model: &Model) -> i64 {
+    least(model, true).round() as i64
+}
+
+/// The optimum of the model, or of its linear relaxation.
+fn least(model: &Model, whole: bool) -> f64 {
     let mut variables = ProblemVariables::new();
-    let kind = |integer| if integer { variable().binary() } else { variable().min(0.0).max(1.0) };
+    let kind = |integer| if integer && whole { variable().binary() } else { variable().min(0.0).max(1.0) };
     let columns: Vec<_> = model.variables.iter().map(|of| variables.add(kind(of.integer))).collect();
     let sum = |terms: &mut dyn Iterator<Item = (usize, i64)>| {
         let mut sum = Expression::default();
@@ -55,7 +61,7 @@ fn solved(model: &Model) -> i64 {
     let solution = problem.solve().unwrap();
     let values = columns.iter().map(|column| solution.value(*column));
     let costs = values.zip(&model.variables).map(|(value, of)| value * of.cost.thousandths() as f64);
-    costs.sum::<f64>().round() as i64
+    costs.sum::<f64>()
 }
 
 /// Everything that may happen to one patient.
@@ -178,10 +184,12 @@ impl<'a> Enumeration<'a> {
     }
 
     fn combine<'c>(&self, left: &'c [Vec<Choice>], taken: &mut Vec<&'c Choice>, total: i64, found: &mut i64) {
+        // What is too much already is too much with others as well.
+        if !audit(self.snapshot, &self.plan(taken)).is_empty() {
+            return;
+        }
         let Some((choices, rest)) = left.split_first() else {
-            if audit(self.snapshot, &self.plan(taken)).is_empty() {
-                *found = total;
-            }
+            *found = total;
             return;
         };
         let least: i64 = rest.iter().map(|choices| choices[0].cost).sum();
@@ -444,4 +452,85 @@ fn both_formats_name_the_same() {
     assert!(mps.ends_with("ENDATA\n") && lp.ends_with("End\n"));
     let names: std::collections::BTreeSet<&str> = model.variables.iter().map(|of| of.name.as_str()).collect();
     assert_eq!(names.len(), model.variables.len());
+}
+
+/// A tube of a tiny backlog: how many of [`TESTS`] are asked for, hours since its collection, its band.
+type Tube = (usize, i32, usize);
+
+const TESTS: [&str; 2] = ["CSFC", "FBC"];
+
+fn tubes() -> impl Strategy<Value = Vec<Tube>> {
+    prop::collection::vec((1..=TESTS.len(), 1..20_i32, 0..3_usize), 1..4)
+}
+
+/// Two slots with room for a few tubes, by the percent of what the network can do, and tubes by number.
+fn few(tubes: impl IntoIterator<Item = (usize, Tube)>, capacity: u32) -> Fixture {
+    let mut fixture = tiny(12);
+    fixture.network.capacity = Percent::new(capacity);
+    for site in fixture.network.sites.as_mut_slice() {
+        (site.reception_per_hour, site.report_per_hour) = (1, 1);
+    }
+    let (second, tube) = (fixture.test("CSFC"), fixture.specimen("EDTA"));
+    let second = &mut fixture.catalogue.tests[second];
+    (second.specimens, second.flags.irreplaceable) = (vec![tube], false);
+    for (number, (tests, hours, band)) in tubes {
+        let row = fixture.sample(&format!("A{number}"), &format!("P{number}"), "EDTA", &TESTS[..tests]);
+        row.collected_hours_ago(hours).band(["immediate", "urgent", "routine"][band]);
+    }
+    fixture
+}
+
+fn numbered(tubes: &[Tube]) -> impl Iterator<Item = (usize, Tube)> {
+    tubes.iter().copied().enumerate()
+}
+
+/// The cost of the best lawful plan, by enumeration.
+fn optimum(fixture: &Fixture) -> i64 {
+    Enumeration::new(&fixture.snapshot()).best()
+}
+
+/// What the linear relaxation proves of every lawful plan.
+fn relaxation(fixture: &Fixture) -> f64 {
+    least(&Model::of(&fixture.snapshot(), VARIABLES_MAX).unwrap(), false)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn more_capacity_never_raises_the_optimum(tubes in tubes(), capacity in 0..30_u32, more in 1..40_u32) {
+        let (less, rich) = (few(numbered(&tubes), capacity), few(numbered(&tubes), capacity + more));
+        let (with_less, with_more) = (optimum(&less), optimum(&rich));
+        prop_assert!(with_more <= with_less, "{with_more} with more, {with_less} with less");
+        let (bound_less, bound_more) = (relaxation(&less), relaxation(&rich));
+        prop_assert!(bound_more <= bound_less + 1e-3, "{bound_more} with more, {bound_less} with less");
+        prop_assert!(bound_less <= with_less as f64 + 1e-3 && bound_more <= with_more as f64 + 1e-3);
+    }
+
+    #[test]
+    fn a_line_less_never_raises_the_optimum(
+        tubes in tubes(), capacity in 0..60_u32, gone in any::<prop::sample::Index>(),
+    ) {
+        let all = optimum(&few(numbered(&tubes), capacity));
+        let mut fewer = tubes.clone();
+        fewer[gone.index(tubes.len())].0 -= 1;
+        let fewer = optimum(&few(numbered(&fewer).filter(|(_, (tests, ..))| *tests > 0), capacity));
+        prop_assert!(fewer <= all, "{fewer} with a line less, {all} with all");
+    }
+
+    #[test]
+    fn the_order_of_rows_changes_neither_optimum_nor_plan(
+        (tubes, shuffled) in tubes().prop_flat_map(|tubes| {
+            let shuffled = Just(numbered(&tubes).collect::<Vec<_>>()).prop_shuffle();
+            (Just(tubes), shuffled)
+        }),
+        capacity in 0..60_u32,
+    ) {
+        let (one, other) = (few(numbered(&tubes), capacity), few(shuffled, capacity));
+        prop_assert_eq!(optimum(&one), optimum(&other));
+        let made = |fixture: &Fixture| optimise(&fixture.snapshot(), &Settings::default(), &|| false, &|_| {});
+        let (one, other) = (made(&one), made(&other));
+        prop_assert_eq!(one.plan, other.plan);
+        prop_assert_eq!(one.certificate, other.certificate);
+    }
 }

@@ -143,12 +143,28 @@ pub(crate) fn by_prices(
         || cost(snapshot, &labtriage_optimizer::plan(snapshot, Rule::Fifo, &|_, _| {})),
     );
     timings.phase("floor");
-    let band_edf = floor.cost.total();
     let time = Time::new(snapshot, search, began.elapsed());
-    let Searched { left, dropped, certificate, why } = searched(snapshot, &time, floor, bar, timings)?;
+    let found = time.optimised(snapshot, bar);
+    timings.phase("search");
+    conclude(snapshot, &time, found, (floor, fifo), bar, timings)
+}
+
+/// Of what the optimizer found and the floor the cheapest that is lawful, or the one that `fair` keeps, with its proof.
+fn conclude(
+    snapshot: &Snapshot,
+    time: &Time<'_>,
+    found: Option<Optimised>,
+    (floor, fifo): (Candidate, CostSplit),
+    bar: &Bar,
+    timings: &mut Timings,
+) -> Result<Made, Failure> {
+    let band_edf = floor.cost.total();
+    bar.phase("auditing", 1);
+    let Searched { left, dropped, certificate, why } = judged(snapshot, found, floor)?;
+    timings.phase("audit");
     let (best, extra_cost, why) = match &snapshot.policy.fairness {
         Some(limit) if !dropped => {
-            let (best, extra_cost, why) = fairest(snapshot, limit, &time, left, why, bar)?;
+            let (best, extra_cost, why) = fairest(snapshot, limit, time, left, why, bar)?;
             timings.phase("fairness");
             (best, Some(extra_cost), why)
         }
@@ -158,7 +174,7 @@ pub(crate) fn by_prices(
     let certificates: Vec<Certificate> = reweighed.into_iter().chain(certificate).collect();
     let bound = prove(snapshot, &plan, &certificates);
     timings.phase("proof");
-    let holds = holds(&plan, cost.total(), bound.as_ref().map(Bound::total), search);
+    let holds = holds(&plan, cost.total(), bound.as_ref().map(Bound::total), time.search);
     let stopped = Stopped { why: why.to_owned(), holds };
     Ok(Made { plan, cost, fifo, band_edf: Some(band_edf), bound, extra_cost, stopped, only_floor: dropped })
 }
@@ -172,16 +188,7 @@ struct Searched {
     why: &'static str,
 }
 
-fn searched(
-    snapshot: &Snapshot,
-    time: &Time<'_>,
-    floor: Candidate,
-    bar: &Bar,
-    timings: &mut Timings,
-) -> Result<Searched, Failure> {
-    let found = time.optimised(snapshot, bar);
-    timings.phase("search");
-    bar.phase("auditing", 1);
+fn judged(snapshot: &Snapshot, found: Option<Optimised>, floor: Candidate) -> Result<Searched, Failure> {
     let (own, certificate, why) = match found {
         Some(found) => {
             let why = why(&found);
@@ -190,7 +197,6 @@ fn searched(
         None => (None, None, TIME_LIMIT),
     };
     let (left, dropped) = lawful(snapshot, own.into_iter().chain([floor]).collect())?;
-    timings.phase("audit");
     Ok(Searched { left, dropped, certificate, why })
 }
 
@@ -303,5 +309,136 @@ fn holds(plan: &Plan, cost: Cost, bound: Option<Cost>, search: &Search) -> Strin
         Some(bound) if search.within(cost, bound) => "plan within the gap".to_owned(),
         Some(_) => "plan with proof".to_owned(),
         None => "plan without proof".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use labtriage_core::fixture::Fixture;
+    use labtriage_core::plan::{Cancel, Disposition, SamplePlan};
+    use labtriage_core::table::Table;
+    use labtriage_core::units::Percent;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A tube: its patient, which of [`TESTS`], hours since its collection, its band.
+    type Tube = (u8, usize, i32, usize);
+
+    const TESTS: [(&str, &[&str]); 4] =
+        [("SST", &["K", "CRP"]), ("SST", &["TSH"]), ("EDTA", &["FBC"]), ("CSF", &["CSFC"])];
+
+    fn night(tubes: &[Tube], capacity: u32) -> Snapshot {
+        let mut fixture = Fixture::new();
+        fixture.network.capacity = Percent::new(capacity);
+        for (number, &(patient, tests, hours, band)) in tubes.iter().enumerate() {
+            let (specimen, tests) = TESTS[tests];
+            let row = fixture.sample(&format!("A{number}"), &format!("P{patient}"), specimen, tests);
+            row.collected_hours_ago(hours).band(["immediate", "urgent", "routine"][band]);
+        }
+        fixture.snapshot()
+    }
+
+    fn crowded() -> Snapshot {
+        night(&[(0, 0, 3, 2), (1, 1, 5, 2), (1, 2, 9, 1), (2, 2, 2, 0), (3, 3, 1, 2), (4, 2, 20, 2)], 1)
+    }
+
+    fn search() -> Search {
+        Search { began: Instant::now(), limit: None, gap: 0.1 }
+    }
+
+    fn by(snapshot: &Snapshot, rule: Rule) -> Plan {
+        labtriage_optimizer::plan(snapshot, rule, &|_, _| {})
+    }
+
+    /// The plan with everything cancelled as if its result were there: unlawful, and cheaper than any lawful one.
+    fn broken(mut plan: Plan) -> Plan {
+        plan.lines.as_mut_slice().fill(Disposition::Cancel(Cancel::Superseded));
+        plan.samples = Table::filled(SamplePlan::default(), plan.samples.len());
+        plan.steps.clear();
+        plan.visits.clear();
+        plan
+    }
+
+    fn found(snapshot: &Snapshot) -> Optimised {
+        optimise(snapshot, &search().settings(), &|| false, &|_| ())
+    }
+
+    fn concluded(snapshot: &Snapshot, found: Option<Optimised>) -> Made {
+        let floor = Candidate::judge(snapshot, by(snapshot, Rule::BandEdf));
+        let fifo = cost(snapshot, &by(snapshot, Rule::Fifo));
+        let search = search();
+        let time = Time::new(snapshot, &search, Duration::ZERO);
+        conclude(snapshot, &time, found, (floor, fifo), &Bar::new(true), &mut Timings::start()).unwrap()
+    }
+
+    #[test]
+    fn a_priced_plan_that_breaks_a_law_is_dropped_and_the_floor_is_kept() {
+        let snapshot = crowded();
+        let mut unlawful = found(&snapshot);
+        unlawful.plan = broken(unlawful.plan);
+        let made = concluded(&snapshot, Some(unlawful));
+        assert!(made.only_floor);
+        assert_eq!(made.plan, by(&snapshot, Rule::BandEdf));
+        assert_eq!(Some(made.cost.total()), made.band_edf);
+        assert_eq!(made.stopped.holds, "greedy plan (band-edf)");
+        // The prices still prove how good the floor is.
+        let bound = made.bound.unwrap().total();
+        assert!(Cost::ZERO < bound && bound <= made.cost.total());
+    }
+
+    #[test]
+    fn a_lawful_plan_is_no_floor_and_neither_is_one_for_which_there_was_no_time() {
+        let snapshot = crowded();
+        let made = concluded(&snapshot, Some(found(&snapshot)));
+        assert!(!made.only_floor && made.plan.rule == Rule::Priced);
+        let made = concluded(&snapshot, None);
+        assert!(!made.only_floor && made.bound.is_none() && made.plan.rule == Rule::BandEdf);
+        assert_eq!(made.stopped.why, TIME_LIMIT);
+    }
+
+    #[test]
+    fn of_candidates_the_cheapest_lawful_one_leaves() {
+        let snapshot = crowded();
+        let fifo = || by(&snapshot, Rule::Fifo);
+        let chosen = |plans: Vec<Plan>| {
+            let candidates = plans.into_iter().map(|plan| Candidate::judge(&snapshot, plan)).collect();
+            let (left, dropped) = lawful(&snapshot, candidates).unwrap();
+            (cheapest(left).unwrap().plan, dropped)
+        };
+        assert_eq!(chosen(vec![broken(fifo()), fifo()]), (fifo(), true));
+        assert_eq!(chosen(vec![fifo(), broken(fifo())]), (fifo(), false));
+        // Where all are unlawful, first in, first out is planned once more.
+        assert_eq!(chosen(vec![broken(found(&snapshot).plan), broken(fifo())]), (fifo(), true));
+        let priced = found(&snapshot).plan;
+        assert!(cost(&snapshot, &priced).total() < cost(&snapshot, &fifo()).total());
+        assert_eq!(chosen(vec![fifo(), priced.clone()]), (priced, false));
+    }
+
+    #[test]
+    fn a_proof_that_does_not_hold_is_left_out() {
+        let snapshot = crowded();
+        let Optimised { plan, certificate, .. } = found(&snapshot);
+        assert!(prove(&snapshot, &plan, std::slice::from_ref(&certificate)).is_some());
+        assert_eq!(prove(&snapshot, &broken(plan), &[certificate]), None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+        #[test]
+        fn the_plan_that_leaves_is_lawful_and_between_its_bound_and_the_floor(
+            tubes in proptest::collection::vec((0..6_u8, 0..TESTS.len(), 1..30_i32, 0..3_usize), 1..16),
+            capacity in prop_oneof![0..6_u32, Just(20_u32), Just(100_u32)],
+        ) {
+            let snapshot = night(&tubes, capacity);
+            let made = by_prices(&snapshot, &search(), &Bar::new(true), &mut Timings::start()).unwrap();
+            prop_assert_eq!(audit(&snapshot, &made.plan), vec![]);
+            prop_assert!(!made.only_floor);
+            let (bound, price, floor) = (made.bound.unwrap().total(), made.cost.total(), made.band_edf.unwrap());
+            prop_assert!(bound <= price && price <= floor, "bound {bound}, cost {price}, floor {floor}");
+            prop_assert_eq!(made.cost, cost(&snapshot, &made.plan));
+            prop_assert_eq!(floor, cost(&snapshot, &by(&snapshot, Rule::BandEdf)).total());
+        }
     }
 }

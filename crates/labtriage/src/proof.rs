@@ -134,10 +134,11 @@ pub(crate) fn rehearse(snapshot: &Snapshot) -> Duration {
 mod tests {
     use labtriage_core::certificate;
     use labtriage_core::fixture::Fixture;
-    use labtriage_core::plan::Rule;
+    use labtriage_core::plan::{Cancel, Disposition, Rule, SamplePlan};
     use labtriage_core::table::{CellIx, Table};
 
     use super::*;
+    use crate::failure::{BAD_INPUT, Failure};
 
     /// More patients than a range has, some of whom the most pressing stage concerns.
     fn night() -> Snapshot {
@@ -166,5 +167,25 @@ mod tests {
             let another = CostSplit { waiting: proof.cost.waiting + Cost::from_thousandths(1), ..proof.cost };
             assert_eq!(proof.holds(&another, Some(&stated)).unwrap_err().code, Code::PlanMismatch);
         }
+    }
+
+    #[test]
+    fn a_plan_that_costs_less_than_its_prices_prove_is_refused() {
+        let snapshot = night();
+        let mut plan = labtriage_optimizer::plan(&snapshot, Rule::BandEdf, &|_, _| {});
+        let certificate = Certificate { stages: vec![Prices::free(snapshot.capacity.len()); count(&snapshot)] };
+        let lawful = Proof::of(&snapshot, &plan, Some(&certificate)).ok().unwrap();
+        assert!(lawful.bound().unwrap() > Cost::ZERO && lawful.bound().unwrap() <= lawful.cost.total());
+        // No lawful plan can: everything is cancelled as if its result were there.
+        plan.lines.as_mut_slice().fill(Disposition::Cancel(Cancel::Superseded));
+        plan.samples = Table::filled(SamplePlan::default(), plan.samples.len());
+        plan.steps.clear();
+        let refused = Proof::of(&snapshot, &plan, Some(&certificate)).err().unwrap();
+        let bound: Cost = certificate::bounds(&snapshot, &plan, &certificate).into_iter().sum();
+        let words = format!("plan.json: P006 the prices prove a bound of {bound}, the plan costs {}", Cost::ZERO);
+        assert_eq!(refused.to_string(), format!("{words}\n  hint: this is a bug: please report it"));
+        assert_eq!(Failure::from(refused).exit_code(), BAD_INPUT);
+        // Without prices nothing is proven, and nothing refused.
+        assert!(Proof::of(&snapshot, &plan, None).is_ok_and(|proof| proof.bound().is_none()));
     }
 }

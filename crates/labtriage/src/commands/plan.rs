@@ -58,11 +58,16 @@ pub(crate) fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
     if arguments.timings {
         timings.print();
     }
-    Ok(match (made.only_floor, summary.all_bands().not_met) {
+    Ok(exit_code(made.only_floor, summary.all_bands().not_met))
+}
+
+/// What the plan that was made tells a script; that only the floor is left is the worst of it.
+const fn exit_code(only_floor: bool, not_met: u64) -> u8 {
+    match (only_floor, not_met) {
         (true, _) => ONLY_FLOOR,
         (false, 0) => 0,
         (false, _) => STRICT_NOT_MET,
-    })
+    }
 }
 
 fn make(snapshot: &Snapshot, arguments: &PlanArguments, bar: &Bar, timings: &mut Timings) -> Result<Made, Failure> {
@@ -148,4 +153,14 @@ fn default_out(input: &Path) -> PathBuf {
     }
     let stem = input.file_stem().map_or_else(|| "backlog".into(), |stem| stem.to_string_lossy().into_owned());
     input.with_file_name(format!("{stem}-plan"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_tell_the_floor_from_strict_lines_that_are_not_met() {
+        assert_eq!([exit_code(false, 0), exit_code(false, 2), exit_code(true, 0), exit_code(true, 2)], [0, 1, 3, 3]);
+    }
 }
