@@ -265,7 +265,7 @@ fn what_is_scarce_has_a_price_that_explain_names() {
         assert!(found, "{label} {words}: {explained}");
     };
     row("  charged  ", " weighted days for booking in at KINGS Mon 23 Nov 20:00–21:00, once for all that share it");
-    row("  would charge ", " weighted days for booking in at ");
+    row("  would charge ", " weighted days for boxes of KINGS-HUB leaving ");
     let json: String =
         (0..16).map(|n| bench.run(&["explain", &format!("C{n}"), "--plan", "scarce/plan", "--json"])).collect();
     assert!(json.contains("\"of\":\"booking in at KINGS Mon 23 Nov 20:00–21:00\",\"shared\":true"), "{json}");

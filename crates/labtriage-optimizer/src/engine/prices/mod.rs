@@ -57,7 +57,8 @@ pub(super) fn learn<P: Problem>(
         multipliers::climb(pool, Ask::Cheapest, (&start.prices, &start.scale), settings.rounds, &mut random, stop);
     let Multipliers { prices, value, columns } = found;
     let proof = proof(pool, (&prices, &start.scale), value, settings, &mut random, stop);
-    let bound = pool.bound(&proof);
+    // Over very many items this takes long, and nobody is left who would stop at a gap.
+    let bound = if stop() { f64::NEG_INFINITY } else { pool.bound(&proof) };
     let split = if whole { start.split } else { Vec::new() };
     Priced { prices, proof, scale: start.scale, bound, split, columns: Some(columns) }
 }
