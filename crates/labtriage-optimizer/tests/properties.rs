@@ -130,16 +130,10 @@ fn minima_and_uses(facts: &Facts<'_>, before: &Before, prices: &Prices) -> Vec<(
     snapshot.backlog.patients.indices().map(of).collect()
 }
 
-/// Dearer where every use is told; ways of handling and moving a tube are told in part only.
+/// Dearer visits: of what tubes use, shares and ways of handling are told in part only.
 fn dearer(snapshot: &Snapshot, prices: &Prices, more: &Prices) -> Prices {
     let told = |cell| match snapshot.capacity.describe(cell).0 {
-        Resource::AnalyserTime(_)
-        | Resource::Stock(..)
-        | Resource::Reporting(_)
-        | Resource::Reception(_)
-        | Resource::Quota(_)
-        | Resource::Visits(_)
-        | Resource::RecallCap => more.of(cell, 1),
+        Resource::Visits(_) | Resource::RecallCap => more.of(cell, 1),
         _ => 0,
     };
     Prices::new(snapshot.capacity.limits().indices().map(|cell| prices.of(cell, 1) + told(cell)).collect())
@@ -198,7 +192,7 @@ proptest! {
     }
 
     #[test]
-    fn a_minimum_grows_by_no_more_than_what_it_uses_becomes_dearer(
+    fn a_minimum_grows_by_no_more_than_its_visit_becomes_dearer(
         tubes in proptest::collection::vec(tube(), 1..25),
         capacity in prop_oneof![1..6u32, Just(20u32), Just(100u32)],
         seed in any::<u64>(),
