@@ -235,9 +235,9 @@ fn result(snapshot: &Snapshot, disposition: Disposition) -> Option<Instant> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::{Fixture, line_of};
+    use crate::fixture::{Fixture, line_of, plan_of_one};
     use crate::flags::FlagSet;
-    use crate::plan::{Cancel, Rule, Run, SamplePlan};
+    use crate::plan::{Cancel, Run};
     use crate::table::SlotIx;
 
     /// A fixture with a limit for all bands, and a third requester: practice `G2` in borough `Elsewhere`.
@@ -253,14 +253,7 @@ mod tests {
 
     /// A plan in which each sample's lines are reported in a slot; slot n of the first twelve ends after n + 1 hours.
     fn reported(snapshot: &Snapshot, slots: &[(&str, usize)]) -> Plan {
-        let mut plan = Plan {
-            rule: Rule::Fifo,
-            lines: Table::filled(Disposition::Hold(Hold::Waiting), snapshot.backlog.lines.len()),
-            samples: Table::filled(SamplePlan::default(), snapshot.backlog.samples.len()),
-            steps: Vec::new(),
-            visits: Vec::new(),
-            impossible: Vec::new(),
-        };
+        let mut plan = plan_of_one(snapshot, Disposition::Hold(Hold::Waiting));
         for &(accession, slot) in slots {
             let slot = SlotIx::from_row(slot);
             let run = Run { analyser: snapshot.network.analyser("HUB-CHEM"), slot, reported: slot };

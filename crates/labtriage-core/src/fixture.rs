@@ -21,6 +21,7 @@ use crate::network::{
     Site, SiteKind,
 };
 use crate::overrides::{Action, Override, Target};
+use crate::plan::{Disposition, Plan, Rule, SamplePlan};
 use crate::policy::{Band, Modifiers, Policy, PolicyParts, SlotStretch, StepPrices, UnknownRule};
 use crate::published::PublishedRun;
 use crate::snapshot::{Inputs, Snapshot};
@@ -374,6 +375,18 @@ pub fn line_of(snapshot: &Snapshot, accession: &str, test: &str) -> LineIx {
     let mut lines = snapshot.backlog.samples[sample_of(snapshot, accession)].lines();
     let is = |line: &LineIx| snapshot.catalogue.tests[snapshot.backlog.lines[*line].test].code == test;
     lines.find(is).unwrap_or_else(|| panic!("no test `{test}` on sample `{accession}`"))
+}
+
+/// A plan in which the same happens to every line and nothing to any sample.
+pub fn plan_of_one(snapshot: &Snapshot, disposition: Disposition) -> Plan {
+    Plan {
+        rule: Rule::Fifo,
+        lines: Table::filled(disposition, snapshot.backlog.lines.len()),
+        samples: Table::filled(SamplePlan::default(), snapshot.backlog.samples.len()),
+        steps: Vec::new(),
+        visits: Vec::new(),
+        impossible: Vec::new(),
+    }
 }
 
 /// A protocol's steps: what is done, the state before and after, minutes.

@@ -387,8 +387,8 @@ fn begins(snapshot: &Snapshot, when: When) -> Instant {
 mod tests {
     use super::*;
     use crate::cost::cost;
-    use crate::fixture::{Fixture, line_of, sample_of};
-    use crate::plan::{Cancel, Recollection, Rule, SamplePlan, Visit};
+    use crate::fixture::{Fixture, line_of, plan_of_one, sample_of};
+    use crate::plan::{Cancel, Recollection, Visit};
     use crate::table::SlotIx;
     use crate::table::{CollectionPointIx, DepartureIx};
 
@@ -398,14 +398,7 @@ mod tests {
 
     /// A plan in which every line waits.
     fn waiting(snapshot: &Snapshot) -> Plan {
-        Plan {
-            rule: Rule::Fifo,
-            lines: Table::filled(Disposition::Hold(Hold::Waiting), snapshot.backlog.lines.len()),
-            samples: Table::filled(SamplePlan::default(), snapshot.backlog.samples.len()),
-            steps: Vec::new(),
-            visits: Vec::new(),
-            impossible: Vec::new(),
-        }
+        plan_of_one(snapshot, Disposition::Hold(Hold::Waiting))
     }
 
     fn run(snapshot: &Snapshot, analyser: &str, at: usize) -> Disposition {

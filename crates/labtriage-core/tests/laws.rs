@@ -4,12 +4,12 @@
 
 use labtriage_core::audit::{Law, VIOLATIONS_MAX, audit};
 use labtriage_core::catalogue::State;
-use labtriage_core::fixture::{Fixture, line_of, sample_of};
+use labtriage_core::fixture::{Fixture, line_of, plan_of_one, sample_of};
 use labtriage_core::flags::FlagSet;
 use labtriage_core::network::Stock;
 use labtriage_core::overrides::Action;
 use labtriage_core::plan::{
-    Cancel, Discard, Disposition, Hold, Impossible, Plan, Recollection, Rule, Run, SamplePlan, Step, Visit,
+    Cancel, Discard, Disposition, Hold, Impossible, Plan, Recollection, Run, SamplePlan, Step, Visit,
 };
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::table::{CollectionPointIx, DepartureIx, Ix, LineIx, OverrideIx, PatientIx, SlotIx, Table};
@@ -43,14 +43,7 @@ struct Hand {
 impl Hand {
     fn new(fixture: &Fixture) -> Self {
         let snapshot = fixture.snapshot();
-        let plan = Plan {
-            rule: Rule::Fifo,
-            lines: Table::filled(Disposition::Recall(None), snapshot.backlog.lines.len()),
-            samples: Table::filled(SamplePlan::default(), snapshot.backlog.samples.len()),
-            steps: Vec::new(),
-            visits: Vec::new(),
-            impossible: Vec::new(),
-        };
+        let plan = plan_of_one(&snapshot, Disposition::Recall(None));
         Self { snapshot, plan }
     }
 

@@ -1,7 +1,7 @@
 //! What the engine promises, on problems small enough to try everything.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use labtriage_optimizer::engine::solver::{Answer, Backend, LinearSolver, Program, Row};
 use labtriage_optimizer::engine::table::{Offer, Table};
@@ -391,4 +391,33 @@ fn exact_neighbourhoods_reach_the_optimum() {
     let settings = Settings { chain_calls: 0, freed_min: 9, ..settings() };
     let solution = solve(&table, &settings, &|| false, &|_| ());
     assert_eq!(Some(solution.cost), optimum(&table));
+}
+
+/// Items that each want one of four slots, the earlier the better, or none for more; there is room for half of them.
+fn queue(items: i64) -> Table {
+    let offers = |item: i64| {
+        let weight = 1 + item * 7919 % 97;
+        let slot = |slot: usize| Offer { cost: weight * slot as i64, uses: vec![(slot, 1)] };
+        (0..4).map(slot).chain([Offer { cost: weight * 10, uses: Vec::new() }]).collect()
+    };
+    Table { offers: (0..items).map(offers).collect(), limits: vec![items.unsigned_abs() / 8; 4] }
+}
+
+#[test]
+fn what_is_known_when_time_is_over_is_given_out() {
+    let table = queue(400);
+    let settings = Settings { relaxed_items_max: 0, relaxations: 1, ..settings() };
+    let stopped_after = |looks: usize| {
+        let asked = AtomicUsize::new(0);
+        let stop = || asked.fetch_add(1, Ordering::Relaxed) >= looks;
+        solve(&table, &settings, &stop, &|_| ())
+    };
+    let (never, early) = (stopped_after(usize::MAX), stopped_after(150));
+    check_lawful(&table, &early);
+    assert_eq!(early.stopped, Why::Stopped);
+    assert!(early.open * 20 <= table.offers.len(), "{} of {} are open", early.open, table.offers.len());
+    let dearest: i64 = table.offers.iter().map(|offers| offers[4].cost).sum();
+    assert!(early.cost - never.cost < (dearest - never.cost) / 5, "{} then, {} later", early.cost, never.cost);
+    // Before every item was asked nothing is known that is worth giving out.
+    assert_eq!(stopped_after(20).open, table.offers.len());
 }

@@ -9,8 +9,8 @@ use good_lp::{Expression, ProblemVariables, Solution as _, SolverModel, variable
 use labtriage_core::audit::audit;
 use labtriage_core::certificate::bounds;
 use labtriage_core::cost::cost;
-use labtriage_core::fixture::Fixture;
-use labtriage_core::plan::{Disposition, Hold, Plan, Recollection, Rule, Run, SamplePlan, Step, Visit};
+use labtriage_core::fixture::{Fixture, plan_of_one};
+use labtriage_core::plan::{Disposition, Hold, Plan, Recollection, Run, SamplePlan, Step, Visit};
 use labtriage_core::policy::SlotStretch;
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::table::{DepartureIx, Ix, LineIx, PatientIx, SampleIx, SlotIx, Table};
@@ -82,14 +82,7 @@ struct Enumeration<'a> {
 impl<'a> Enumeration<'a> {
     fn new(snapshot: &'a Snapshot) -> Self {
         let lines = snapshot.backlog.lines.indices().map(|line| left_out(snapshot, line)[0]).collect();
-        let base = Plan {
-            rule: Rule::Fifo,
-            lines,
-            samples: Table::filled(SamplePlan::default(), snapshot.backlog.samples.len()),
-            steps: Vec::new(),
-            visits: Vec::new(),
-            impossible: Vec::new(),
-        };
+        let base = Plan { lines, ..plan_of_one(snapshot, Disposition::Recall(None)) };
         assert_eq!(audit(snapshot, &base), []);
         let floor = cost(snapshot, &base).total().thousandths();
         Self { snapshot, base, floor }

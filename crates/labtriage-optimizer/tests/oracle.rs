@@ -9,7 +9,7 @@ mod common;
 
 use labtriage_core::audit::audit;
 use labtriage_core::cost::cost;
-use labtriage_core::fixture::Fixture;
+use labtriage_core::fixture::{Fixture, plan_of_one};
 use labtriage_core::plan::{Disposition, Hold, Plan, Rule, Run, SamplePlan, Step};
 use labtriage_core::policy::SlotStretch;
 use labtriage_core::snapshot::Snapshot;
@@ -62,14 +62,7 @@ fn dispositions(snapshot: &Snapshot, line: LineIx) -> Vec<Disposition> {
 
 /// The cheapest lawful plan there is.
 fn best(snapshot: &Snapshot) -> Cost {
-    let mut plan = Plan {
-        rule: Rule::Fifo,
-        lines: Table::filled(Disposition::Recall(None), snapshot.backlog.lines.len()),
-        samples: Table::filled(SamplePlan::default(), snapshot.backlog.samples.len()),
-        steps: Vec::new(),
-        visits: Vec::new(),
-        impossible: Vec::new(),
-    };
+    let mut plan = plan_of_one(snapshot, Disposition::Recall(None));
     let samples: Vec<SampleIx> = snapshot.backlog.samples.indices().collect();
     let mut found = Cost::MAX;
     try_samples(snapshot, &mut plan, &samples, &mut found);

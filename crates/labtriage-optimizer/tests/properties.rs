@@ -118,9 +118,9 @@ fn prices(snapshot: &Snapshot, seed: u64, dear: u32) -> Prices {
 }
 
 /// The minimum of every patient with a line of a stage, and what it is told to use.
-fn minima_and_uses(facts: &Facts<'_>, before: &Before, prices: &Prices) -> Vec<(i64, Vec<(CellIx, u64)>)> {
-    let snapshot = facts.snapshot();
-    let (tables, samples) = (Tables::new(facts, before, prices.clone()), PatientSamples::new(&snapshot.backlog));
+fn minima_and_uses(snapshot: &Snapshot, before: &Before, prices: &Prices) -> Vec<(i64, Vec<(CellIx, u64)>)> {
+    let (facts, samples) = (Facts::new(snapshot), PatientSamples::new(&snapshot.backlog));
+    let tables = Tables::new(&facts, before, prices.clone());
     let mut scratch = Scratch::default();
     let of = |patient| {
         let mut uses = Vec::new();
@@ -202,13 +202,13 @@ proptest! {
         let tubes: Vec<Tube> = tubes.into_iter().map(|tube| Tube { volume: 2000, ..tube }).collect();
         let order: Vec<usize> = (0..tubes.len()).collect();
         let snapshot = fixture(&tubes, capacity, &order).snapshot();
-        let (facts, plan) = (Facts::new(&snapshot), common::lawful(&snapshot, Rule::BandEdf));
+        let plan = common::lawful(&snapshot, Rule::BandEdf);
         let low = prices(&snapshot, seed, dear);
         let high = dearer(&snapshot, &low, &prices(&snapshot, !seed, dear));
         for stage in 0..stage::count(&snapshot) {
             let before = Before::stage(&snapshot, &plan, stage);
             let (low_minima, high_minima) =
-                (minima_and_uses(&facts, &before, &low), minima_and_uses(&facts, &before, &high));
+                (minima_and_uses(&snapshot, &before, &low), minima_and_uses(&snapshot, &before, &high));
             for ((least, uses), (most, _)) in low_minima.into_iter().zip(high_minima) {
                 let dearer: i64 = uses.iter().map(|&(cell, amount)| high.of(cell, amount) - low.of(cell, amount)).sum();
                 prop_assert!(most <= least + dearer, "{least} and {dearer}, but {most}");

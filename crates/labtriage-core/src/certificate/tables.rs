@@ -96,11 +96,6 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// The snapshot that these facts are of.
-    pub fn snapshot(&self) -> &'a Snapshot {
-        self.snapshot
-    }
-
     /// The number of a pair of test and specimen that the catalogue has.
     pub(super) fn pair(&self, test: TestIx, specimen: SpecimenIx) -> u32 {
         self.pairs[test.row() * self.snapshot.catalogue.specimens.len() + specimen.row()]

@@ -1,7 +1,7 @@
 //! Which option does each item get, at given prices, on what is left?
 
 use super::Problem;
-use super::columns::{Columns, Steering};
+use super::columns::Columns;
 use super::options::Options;
 use super::prices::{Priced, slopes};
 use super::rng::Stride;
@@ -84,28 +84,32 @@ fn displaced<P: Problem>(
 /// none is best for every problem.
 pub(super) const WHOLE: [(usize, f64); 6] = [(30, 1.5), (60, 1.25), (120, 1.12), (15, 2.0), (40, 1.4), (80, 1.18)];
 
-/// Gives each item the option that comes nearest to the mix, as far as they fit; the items, those first
+/// The one that is tried when time is over.
+pub(super) const WHOLE_LATE: (usize, f64) = (6, 6.0);
+
+/// Gives each item the option that comes nearest to the mix, as far as they fit; all items, those first
 /// that had most to lose. No call of the oracle.
 pub(super) fn settle<P: Problem>(
     state: &mut State<'_, P>,
     priced: &Priced<P::Choice>,
     columns: &Columns<P::Choice>,
-    (sweeps, growth): (usize, f64),
+    steepening: (usize, f64),
 ) -> Vec<usize> {
     let prices = &priced.prices;
     let slope = slopes(prices, &priced.scale, state.problem.limits());
-    let reach = vec![f64::INFINITY; prices.len()];
-    let chosen = columns.whole(&Steering { centre: prices, slope: &slope, reach: &reach }, sweeps, growth);
-    let loss = |(item, chosen): (usize, &Option<usize>)| {
-        let (columns, chosen) = (columns.of(item), (*chosen)?);
-        let dearest = columns.iter().map(|column| column.priced(prices)).fold(f64::NEG_INFINITY, f64::max);
-        Some((dearest - columns[chosen].priced(prices), item, chosen))
+    let loss = |(item, chosen): (usize, Option<usize>)| {
+        let Some(chosen) = chosen.map(|chosen| &columns.of(item)[chosen]) else {
+            return (f64::NEG_INFINITY, item, None);
+        };
+        let dearest = columns.of(item).iter().map(|column| column.priced(prices)).fold(f64::NEG_INFINITY, f64::max);
+        (dearest - chosen.priced(prices), item, chosen.choice.as_ref())
     };
-    let mut order: Vec<(f64, usize, usize)> = chosen.iter().enumerate().filter_map(loss).collect();
+    let chosen = columns.whole(prices, &slope, steepening);
+    let mut order: Vec<(f64, usize, Option<&P::Choice>)> = chosen.into_iter().enumerate().map(loss).collect();
     order.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
-    for &(_, item, chosen) in &order {
-        if let Some(choice) = &columns.of(item)[chosen].choice {
-            state.put(item, choice.clone());
+    for (_, item, choice) in &order {
+        if let Some(choice) = choice {
+            state.put(*item, P::Choice::clone(choice));
         }
     }
     order.into_iter().map(|(_, item, _)| item).collect()
@@ -140,8 +144,8 @@ fn place<P: Problem>(state: &mut State<'_, P>, item: usize, prices: &[f64], scra
 
 /// Gives each item its cheapest option on what is left, at prices that follow the use: after each
 /// batch, in an order that spreads all kinds of items evenly, a price moves in proportion to (use ÷
-/// share of what was left) − 1. At fixed prices many items want the same of several
-/// nearly tied resources; prices that follow share them out. One call of the oracle per item.
+/// share of what was left) − 1. At fixed prices many items want the same of several nearly tied
+/// resources; prices that follow share them out. One call of the oracle per item.
 pub(super) fn follow<P: Problem>(
     pool: &Pool<'_, P>,
     state: &mut State<'_, P>,

@@ -26,13 +26,15 @@ pub(super) struct Columns<C> {
     /// What the mix uses of each resource.
     used: Vec<f64>,
     limits: Vec<f64>,
-    /// Columns of an item, at the most.
+    /// Columns of an item, at the most, unless all have a share in the mix.
     keep: usize,
+    /// How often items were asked.
     asked: u32,
 }
 
 /// Prices that follow the use: `centre` where use meets the limit, higher above and lower below it.
 pub(super) struct Steering<'s> {
+    /// Cost per unit of each resource.
     pub(super) centre: &'s [f64],
     /// By how much a price rises with each unit of use beyond the limit.
     pub(super) slope: &'s [f64],
@@ -192,9 +194,9 @@ impl<C: Send> Columns<C> {
     }
 
     /// One whole column per item: from the mix, each item in turn takes what costs least at prices that
-    /// follow the use of all others, `growth` times as steep from sweep to sweep. None for an item of
-    /// which nothing is known.
-    pub(super) fn whole(&self, steering: &Steering<'_>, sweeps: usize, growth: f64) -> Vec<Option<usize>> {
+    /// follow the use of all others by a slope, `growth` times as steep from sweep to sweep. None for an
+    /// item of which nothing is known. O(sweeps × uses of all columns).
+    pub(super) fn whole(&self, prices: &[f64], slope: &[f64], (sweeps, growth): (usize, f64)) -> Vec<Option<usize>> {
         let most = |columns: &Vec<Column<C>>| {
             (0..columns.len()).max_by(|&one, &other| columns[one].share.total_cmp(&columns[other].share))
         };
@@ -209,7 +211,7 @@ impl<C: Send> Columns<C> {
                 chosen.iter().for_each(|&chosen| columns[chosen].use_all(&mut used, -1.0));
                 let price = |resource: usize, at: f64| {
                     let excess = at - self.limits[resource];
-                    (steering.centre[resource] + steep * steering.slope[resource] * excess).max(0.0)
+                    (prices[resource] + steep * slope[resource] * excess).max(0.0)
                 };
                 // Half way between before and after is what the use costs in all, where prices are straight.
                 let priced = |column: &Column<C>| {

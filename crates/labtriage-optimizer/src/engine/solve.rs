@@ -120,8 +120,8 @@ fn first<'p, P: Problem>(
     stop: &(dyn Fn() -> bool + Sync),
 ) -> State<'p, P> {
     let found = match &priced.columns {
-        _ if stop() => [None, None],
         Some(columns) => [Some(from_mix(pool, priced, columns, settings, stop)), None],
+        None if stop() => [None, None],
         None => from_prices(pool, priced, settings, stop).map(Some),
     };
     let found = found.into_iter().chain([floor]).flatten();
@@ -131,7 +131,8 @@ fn first<'p, P: Problem>(
 /// Items of all tries at whole options, about: few items are worth several.
 const TRIED: usize = 12_000;
 
-/// What comes nearest to the mix of known options, the best of a few tries.
+/// What comes nearest to the mix of known options, the best of a few tries. It is worth having even
+/// when time is over, and takes no oracle then.
 fn from_mix<'p, P: Problem>(
     pool: &Pool<'p, P>,
     priced: &Priced<P::Choice>,
@@ -139,19 +140,16 @@ fn from_mix<'p, P: Problem>(
     settings: &Settings,
     stop: &(dyn Fn() -> bool + Sync),
 ) -> State<'p, P> {
-    let items = pool.problem.items();
-    let tries = (TRIED / items.max(1)).clamp(1, assign::WHOLE.len());
+    let tries = (TRIED / pool.problem.items().max(1)).clamp(1, assign::WHOLE.len());
+    let steepenings = if stop() { &[assign::WHOLE_LATE][..] } else { &assign::WHOLE[..tries] };
     let once = |steepening: &(usize, f64)| {
         let mut state = State::new(pool.problem);
-        let mut order = assign::settle(&mut state, priced, columns, *steepening);
-        let mut known = vec![false; items];
-        order.iter().for_each(|&item| known[item] = true);
-        order.extend((0..items).filter(|&item| !known[item]));
+        let order = assign::settle(&mut state, priced, columns, *steepening);
         assign::fill(pool, &mut state, &order, &priced.prices, stop);
         assign::reinsert(pool, &mut state, &order, settings.reinsertions, stop);
         state
     };
-    let tried: Vec<State<'p, P>> = assign::WHOLE[..tries].par_iter().map(once).collect();
+    let tried: Vec<State<'p, P>> = steepenings.par_iter().map(once).collect();
     tried.into_iter().min_by_key(State::rank).unwrap_or_else(|| State::new(pool.problem))
 }
 

@@ -252,17 +252,20 @@ impl SampleCase {
         &self.tested[first..first + slots]
     }
 
-    /// The least that a line can cost, wherever and whenever.
+    /// The least that a line costs at each site, whenever it is run.
+    fn lowest_by_site(&self) -> impl Iterator<Item = &[Scaled]> {
+        self.lowest.chunks((self.lowest.len() / self.lines.len().max(1)).max(1))
+    }
+
+    /// The least that its lines can cost, wherever and whenever.
     pub(super) fn lowest(&self) -> Scaled {
-        let sites = self.lowest.len() / self.lines.len().max(1);
-        let each = self.lines.iter().zip(self.lowest.chunks(sites.max(1)));
+        let each = self.lines.iter().zip(self.lowest_by_site());
         each.map(|(line, sites)| sites.iter().copied().min().unwrap_or(NEVER).min(line.left_out)).sum()
     }
 
     /// What its lines cost at the least at a site, each run whenever it likes or left out at its price.
     fn at_best(&self, site: SiteIx, otherwise: &[Scaled]) -> Scaled {
-        let sites = self.lowest.len() / self.lines.len().max(1);
-        otherwise.iter().enumerate().map(|(row, &otherwise)| self.lowest[row * sites + site.row()].min(otherwise)).sum()
+        otherwise.iter().zip(self.lowest_by_site()).map(|(&otherwise, sites)| sites[site.row()].min(otherwise)).sum()
     }
 
     /// All ways of the sample in which any of its lines can be run.

@@ -26,7 +26,8 @@ pub(super) struct Priced<C> {
     pub(super) bound: f64,
     /// Items that the relaxation splits between options; empty when it saw a sample only.
     pub(super) split: Vec<usize>,
-    /// The options that were seen on the way, where the relaxation was not solved outright.
+    /// The options that were seen on the way; none where the relaxation was solved outright or time was
+    /// over before every item was asked.
     pub(super) columns: Option<Columns<C>>,
 }
 
@@ -60,8 +61,11 @@ pub(super) fn learn<P: Problem>(
     // Over very many items this takes long, and nobody is left who would stop at a gap.
     let bound = if stop() { f64::NEG_INFINITY } else { pool.bound(&proof) };
     let split = if whole { start.split } else { Vec::new() };
-    Priced { prices, proof, scale: start.scale, bound, split, columns: Some(columns) }
+    Priced { prices, proof, scale: start.scale, bound, split, columns }
 }
+
+/// A bound this much below the dual value, relatively, is worth prices of its own.
+const LOOSE: f64 = 1e-3;
 
 /// Prices that prove more than those that options were learned at, where minima lie far below the
 /// cheapest options.
@@ -80,9 +84,6 @@ fn proof<P: Problem>(
     let found = multipliers::climb(pool, Ask::Minimum, (prices, scale), settings.proof_rounds, random, stop);
     judge.best([prices.to_vec(), found.prices].into_iter())
 }
-
-/// A bound this much below the dual value, relatively, is worth prices of its own.
-const LOOSE: f64 = 1e-3;
 
 /// Prices that can be used: finite and not negative. Nothing else that a solver says is believed.
 fn sane(price: f64) -> f64 {

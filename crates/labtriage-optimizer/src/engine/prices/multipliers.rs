@@ -33,7 +33,8 @@ pub(super) struct Multipliers<C> {
     pub(super) prices: Vec<f64>,
     /// About the dual value of the prices, if every answer is the cheapest option that there is.
     pub(super) value: f64,
-    pub(super) columns: Columns<C>,
+    /// None when not every item was asked.
+    pub(super) columns: Option<Columns<C>>,
 }
 
 /// Where the prices are.
@@ -56,7 +57,8 @@ struct Round {
     value: f64,
 }
 
-/// Climbs from start prices, of which the scale is known too, in at most so many rounds. O(rounds × (items calls of the oracle + sweeps × columns)).
+/// Climbs from start prices, of which the scale is known too, in at most so many rounds.
+/// O(rounds × (items calls of the oracle + sweeps × columns)).
 pub(super) fn climb<P: Problem>(
     pool: &Pool<'_, P>,
     ask: Ask,
@@ -83,9 +85,10 @@ pub(super) fn climb<P: Problem>(
             break;
         }
     }
+    let columns = best.is_some().then_some(climb.columns);
     let value = best.as_ref().map_or(f64::NEG_INFINITY, |best| best.value);
     let candidates = [Some(climb.centre), best.map(|best| best.mean)].into_iter().flatten();
-    Multipliers { prices: Judge::new(pool, random).best(candidates), value, columns: climb.columns }
+    Multipliers { prices: Judge::new(pool, random).best(candidates), value, columns }
 }
 
 impl<P: Problem> Climb<'_, P> {
