@@ -211,8 +211,8 @@ fn plan(snapshot: &Snapshot, row: &str, began: Instant) -> (Plan, Option<Cost>) 
         "LabTriage, 10 s" => Some(Duration::from_secs(10)),
         _ => None,
     };
-    let stop = || limit.is_some_and(|limit| began.elapsed() >= limit);
-    let made = optimise(snapshot, &settings(0.001), &stop, &|_| {});
+    let gone = || limit.map_or(0.0, |limit| began.elapsed().as_secs_f64() / limit.as_secs_f64());
+    let made = optimise(snapshot, &settings(0.001), &gone, &|_| {});
     let bound = bounds(snapshot, &made.plan, &made.certificate).into_iter().sum();
     (made.plan, Some(bound))
 }

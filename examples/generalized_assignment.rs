@@ -85,7 +85,7 @@ fn measure(known: &Known, table: &Table) -> Row {
 
 fn run(table: &Table, settings: &Settings) -> Solution<usize> {
     let began = Instant::now();
-    solve(table, settings, &|| began.elapsed() > TIME_MAX, &|_| ())
+    solve(table, settings, &|| began.elapsed().as_secs_f64() / TIME_MAX.as_secs_f64(), &|_| ())
 }
 
 fn read_known(path: &Path) -> Result<Vec<Known>, Box<dyn Error>> {

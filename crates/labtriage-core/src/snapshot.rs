@@ -299,10 +299,13 @@ impl Snapshot {
         if self.overrides.caution(line).is_some() {
             return true;
         }
+        !self.excludes(line) && self.clock_in(line, stays).allows(end)
+    }
+
+    /// Whether the policy excludes a line, because nobody knows when its sample was collected.
+    pub fn excludes(&self, line: LineIx) -> bool {
         let sample = self.backlog.lines[line].sample;
-        let excluded =
-            self.backlog.samples[sample].collected_unknown && self.policy.unknown_time == UnknownRule::Exclude;
-        !excluded && self.clock_in(line, stays).allows(end)
+        self.backlog.samples[sample].collected_unknown && self.policy.unknown_time == UnknownRule::Exclude
     }
 
     /// The first slot.

@@ -11,7 +11,7 @@ use labtriage_core::plan::{Disposition, Plan, Rule, Run, Step};
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::table::{Ix, LineIx, SampleIx};
 
-use crate::engine::{self, Settings, Why};
+use crate::engine::{self, Gone, Settings, Why};
 use crate::greedy::Planner;
 use crate::order;
 use crate::stage::choice::{Choice, SampleChoice};
@@ -47,17 +47,12 @@ pub fn settings(gap: f64) -> Settings {
 
 /// Plans a snapshot.
 ///
-/// `stop` ends the search early, whenever it first says yes; until then the plan is the same for any
-/// number of threads and any order of rows. Time grows linearly with the patients.
-pub fn optimise(
-    snapshot: &Snapshot,
-    settings: &Settings,
-    stop: &(dyn Fn() -> bool + Sync),
-    progress: &dyn Fn(Progress),
-) -> Optimised {
+/// While no time is gone, the plan is the same for any number of threads and any order of rows. The time that is
+/// left is shared out among stages by their lines. Time grows linearly with the patients.
+pub fn optimise(snapshot: &Snapshot, settings: &Settings, gone: Gone<'_>, progress: &dyn Fn(Progress)) -> Optimised {
     let ground = Ground::new(snapshot);
     let mut aside = people(snapshot);
-    let mut found = attempt(snapshot, &ground, &aside, settings, stop, progress);
+    let mut found = attempt(snapshot, &ground, &aside, settings, gone, progress);
     for _ in 1..ATTEMPTS {
         let broken = audit(snapshot, &found.plan);
         let patients = broken.iter().filter_map(|violation| {
@@ -71,7 +66,7 @@ pub fn optimise(
         if !again {
             break;
         }
-        found = attempt(snapshot, &ground, &aside, settings, stop, progress);
+        found = attempt(snapshot, &ground, &aside, settings, gone, progress);
     }
     found
 }
@@ -85,7 +80,7 @@ fn attempt(
     ground: &Ground<'_>,
     aside: &[bool],
     settings: &Settings,
-    stop: &(dyn Fn() -> bool + Sync),
+    gone: Gone<'_>,
     progress: &dyn Fn(Progress),
 ) -> Optimised {
     let mut planner = Planner::new(snapshot);
@@ -93,11 +88,16 @@ fn attempt(
     planner.keep_published(Rule::BandEdf, &open);
     let stages = count(snapshot);
     let mut solved = Vec::with_capacity(stages);
+    let mut left = open.len();
     for (number, lines) in order::stages(snapshot, Rule::BandEdf, open.into_iter()).into_iter().enumerate() {
+        let part = lines.len() as f64 / left.max(1) as f64;
+        left -= lines.len();
         let tell = |engine| progress(Progress { stage: (number, stages), engine });
         let theirs = lines.iter().copied().filter(|&line| aside[snapshot.backlog.patient_of(line).row()]);
         planner.decide(theirs);
-        solved.push(plan_stage(ground, &mut planner, number, &lines, settings, stop, &tell));
+        let began = gone();
+        let gone = || (gone() - began) / ((1.0 - began) * part).max(f64::MIN_POSITIVE);
+        solved.push(plan_stage(ground, &mut planner, number, &lines, settings, &gone, &tell));
     }
     let (stages, stopped): (Vec<Prices>, Vec<Why>) = solved.into_iter().unzip();
     Optimised { plan: planner.finish(Rule::Priced), certificate: Certificate { stages }, stopped }
@@ -110,7 +110,7 @@ fn plan_stage(
     number: usize,
     lines: &[LineIx],
     settings: &Settings,
-    stop: &(dyn Fn() -> bool + Sync),
+    gone: Gone<'_>,
     progress: &dyn Fn(engine::Progress),
 ) -> (Prices, Why) {
     let snapshot = planner.snapshot;
@@ -119,7 +119,7 @@ fn plan_stage(
     rough.decide(lines.iter().copied());
     let first = first_prices(&rough, lines, before.left.as_slice());
     drop(rough);
-    let solution = engine::solve(&Stage::new(planner, ground, &before, first), settings, stop, progress);
+    let solution = engine::solve(&Stage::new(planner, ground, &before, first), settings, gone, progress);
     for choice in solution.choices.iter().flatten() {
         planner.adopt(choice);
     }

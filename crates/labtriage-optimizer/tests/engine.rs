@@ -13,7 +13,7 @@ fn settings() -> Settings {
 }
 
 fn solved(table: &Table) -> Solution<usize> {
-    solve(table, &settings(), &|| false, &|_| ())
+    solve(table, &settings(), &|| 0.0, &|_| ())
 }
 
 /// The least cost of a lawful plan, by trying all.
@@ -160,10 +160,10 @@ fn check_solver(solver: &dyn LinearSolver) {
         let cost = progress.cost.unwrap_or(least.get());
         assert!(cost <= least.replace(cost), "{cost} after less");
     };
-    let kept = solve_with(&table, Some(floor), &settings(), solver, &|| false, &never_dearer);
+    let kept = solve_with(&table, Some(floor), &settings(), solver, &|| 0.0, &never_dearer);
     check_lawful(&table, &kept);
     assert!(kept.open == 0 && kept.cost <= honest.cost, "{} is above the floor {}", kept.cost, honest.cost);
-    let solution = solve_with(&table, None, &settings(), solver, &|| false, &|_| ());
+    let solution = solve_with(&table, None, &settings(), solver, &|| 0.0, &|_| ());
     check_lawful(&table, &solution);
     assert_eq!(solution.open, 0);
     assert!(solution.bound <= solution.cost as f64 + 1e-6, "{} is above {}", solution.bound, solution.cost);
@@ -234,7 +234,7 @@ fn a_price_below_nothing_proves_nothing() {
         Some(Answer { values: vec![0.5; program.costs.len()], duals: vec![0.5; program.rows.len()] })
     };
     let solver = Told(gift, |_: &Program| None);
-    let solution = solve_with(&table, None, &settings(), &solver, &|| false, &|_| ());
+    let solution = solve_with(&table, None, &settings(), &solver, &|| 0.0, &|_| ());
     check_lawful(&table, &solution);
     assert!(solution.cost == 15 && solution.bound <= 15.0 + 1e-6, "{} is above {}", solution.bound, solution.cost);
 }
@@ -292,12 +292,12 @@ fn check_late(late_when_whole: bool) {
             Backend.whole(program, &[], 200)
         },
     );
-    let stop = || late.load(Ordering::Relaxed);
+    let gone = || f64::from(u8::from(late.load(Ordering::Relaxed)));
     let best = all(&solved(&table));
     for floor in [vec![4; 40], best] {
         let dear = floor_cost(&table, &floor);
         late.store(false, Ordering::Relaxed);
-        let solution = solve_with(&table, Some(floor.clone()), &settings(), &solver, &stop, &|_| ());
+        let solution = solve_with(&table, Some(floor.clone()), &settings(), &solver, &gone, &|_| ());
         check_lawful(&table, &solution);
         assert_eq!((solution.open, solution.stopped), (0, Why::Stopped));
         assert!(
@@ -362,7 +362,7 @@ proptest! {
         for floor in [None, Some(left_out), Some(honest)] {
             let dear = floor.as_deref().map_or(i64::MAX, |floor| floor_cost(&table, floor));
             let solver = liar(lies.clone(), length);
-            let solution = solve_with(&table, floor, &settings(), &solver, &|| false, &|_| ());
+            let solution = solve_with(&table, floor, &settings(), &solver, &|| 0.0, &|_| ());
             check_lawful(&table, &solution);
             prop_assert_eq!(solution.open, 0);
             prop_assert!(solution.bound <= best as f64 + 1e-6, "{} is above {best}", solution.bound);
@@ -375,10 +375,10 @@ proptest! {
 fn stopped_at_once_the_floor_is_kept() {
     let table = crowded();
     let floor = vec![4; 40];
-    let solution = solve_with(&table, Some(floor.clone()), &settings(), &Backend, &|| true, &|_| ());
+    let solution = solve_with(&table, Some(floor.clone()), &settings(), &Backend, &|| 1.0, &|_| ());
     check_lawful(&table, &solution);
     assert_eq!(solution.choices, floor.into_iter().map(Some).collect::<Vec<_>>());
-    let solution = solve_with(&table, Some(vec![4; 40]), &settings(), &Backend, &|| false, &|_| ());
+    let solution = solve_with(&table, Some(vec![4; 40]), &settings(), &Backend, &|| 0.0, &|_| ());
     check_lawful(&table, &solution);
     assert!(solution.cost < 40 * 800);
 }
@@ -389,7 +389,7 @@ fn exact_neighbourhoods_reach_the_optimum() {
     table.offers.truncate(9);
     table.limits = vec![14, 11, 12, 10];
     let settings = Settings { chain_calls: 0, freed_min: 9, ..settings() };
-    let solution = solve(&table, &settings, &|| false, &|_| ());
+    let solution = solve(&table, &settings, &|| 0.0, &|_| ());
     assert_eq!(Some(solution.cost), optimum(&table));
 }
 
@@ -409,15 +409,15 @@ fn what_is_known_when_time_is_over_is_given_out() {
     let settings = Settings { relaxed_items_max: 0, relaxations: 1, ..settings() };
     let stopped_after = |looks: usize| {
         let asked = AtomicUsize::new(0);
-        let stop = || asked.fetch_add(1, Ordering::Relaxed) >= looks;
-        solve(&table, &settings, &stop, &|_| ())
+        let gone = || asked.fetch_add(1, Ordering::Relaxed) as f64 / looks as f64;
+        solve(&table, &settings, &gone, &|_| ())
     };
-    let (never, early) = (stopped_after(usize::MAX), stopped_after(150));
+    let (never, early) = (stopped_after(usize::MAX), stopped_after(300));
     check_lawful(&table, &early);
     assert_eq!(early.stopped, Why::Stopped);
     assert!(early.open * 20 <= table.offers.len(), "{} of {} are open", early.open, table.offers.len());
     let dearest: i64 = table.offers.iter().map(|offers| offers[4].cost).sum();
     assert!(early.cost - never.cost < (dearest - never.cost) / 5, "{} then, {} later", early.cost, never.cost);
-    // Before every item was asked nothing is known that is worth giving out.
-    assert_eq!(stopped_after(20).open, table.offers.len());
+    // Without any time nothing is given out.
+    assert_eq!(stopped_after(1).open, table.offers.len());
 }

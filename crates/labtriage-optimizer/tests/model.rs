@@ -285,7 +285,7 @@ fn check(fixture: &Fixture) -> i64 {
         model.variables.len(),
         lp::text(&model)
     );
-    let made = optimise(&snapshot, &Settings::default(), &|| false, &|_| {});
+    let made = optimise(&snapshot, &Settings::default(), &|| 0.0, &|_| {});
     assert!(audit(&snapshot, &made.plan).is_empty());
     let price = cost(&snapshot, &made.plan).total().thousandths();
     let bound: Cost = bounds(&snapshot, &made.plan, &made.certificate).into_iter().sum();
@@ -521,7 +521,7 @@ proptest! {
     ) {
         let (one, other) = (few(numbered(&tubes), capacity), few(shuffled, capacity));
         prop_assert_eq!(optimum(&one), optimum(&other));
-        let made = |fixture: &Fixture| optimise(&fixture.snapshot(), &Settings::default(), &|| false, &|_| {});
+        let made = |fixture: &Fixture| optimise(&fixture.snapshot(), &Settings::default(), &|| 0.0, &|_| {});
         let (one, other) = (made(&one), made(&other));
         prop_assert_eq!(one.plan, other.plan);
         prop_assert_eq!(one.certificate, other.certificate);

@@ -224,7 +224,7 @@ proptest! {
         let order: Vec<usize> = (0..tubes.len()).collect();
         let turned: Vec<usize> = order.iter().rev().copied().collect();
         let snapshot = fixture(&tubes, capacity, &order).snapshot();
-        let found = optimise(&snapshot, &settings(0.001), &|| false, &|_| {});
+        let found = optimise(&snapshot, &settings(0.001), &|| 0.0, &|_| {});
         prop_assert_eq!(audit(&snapshot, &found.plan), vec![]);
         let bound: Cost = bounds(&snapshot, &found.plan, &found.certificate).into_iter().sum();
         let price = cost(&snapshot, &found.plan).total();
@@ -235,7 +235,7 @@ proptest! {
             prop_assert!(bound <= cost(&snapshot, &plan).total());
         }
         let turned = fixture(&tubes, capacity, &turned).snapshot();
-        let again = optimise(&turned, &settings(0.001), &|| false, &|_| {});
+        let again = optimise(&turned, &settings(0.001), &|| 0.0, &|_| {});
         prop_assert_eq!(again.plan, found.plan);
     }
 

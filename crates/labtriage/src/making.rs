@@ -248,6 +248,14 @@ fn why(found: &Optimised) -> &'static str {
     }
 }
 
+/// Which share of the time from a beginning to an end is gone.
+fn share(now: Duration, began: Duration, end: Duration) -> f64 {
+    match end.saturating_sub(began) {
+        Duration::ZERO => 1.0,
+        whole => now.saturating_sub(began).as_secs_f64() / whole.as_secs_f64(),
+    }
+}
+
 /// The time that searches have.
 struct Time<'a> {
     search: &'a Search,
@@ -282,12 +290,12 @@ impl<'a> Time<'a> {
 
     /// What the optimizer finds in its time; nothing when there is none left.
     fn optimised(&self, snapshot: &Snapshot, bar: &Bar) -> Option<Optimised> {
-        let end = self.end();
-        let stop = || end.is_some_and(|end| self.search.began.elapsed() >= end);
-        if stop() {
+        let (began, end) = (self.search.began.elapsed(), self.end());
+        let gone = || end.map_or(0.0, |end| share(self.search.began.elapsed(), began, end));
+        if gone() >= 1.0 {
             return None;
         }
-        Some(optimise(snapshot, &self.search.settings(), &stop, &|progress| bar.search(&progress)))
+        Some(optimise(snapshot, &self.search.settings(), &gone, &|progress| bar.search(&progress)))
     }
 }
 
@@ -361,7 +369,7 @@ mod tests {
     }
 
     fn found(snapshot: &Snapshot) -> Optimised {
-        optimise(snapshot, &search().settings(), &|| false, &|_| ())
+        optimise(snapshot, &search().settings(), &|| 0.0, &|_| ())
     }
 
     fn concluded(snapshot: &Snapshot, found: Option<Optimised>) -> Made {

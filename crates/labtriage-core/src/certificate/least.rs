@@ -28,8 +28,14 @@ impl SampleCase {
             let mut last = 0;
             while let Some(next) = self.next_spin(handled, last) {
                 for away in [false, true] {
-                    let way = Handling { handled, spun: (last, next), away };
-                    self.handled(tables, otherwise, way, &mut least);
+                    // And by when that becomes cheaper, as nothing is run before.
+                    let mut from = last;
+                    while from < next {
+                        let until = tables.cheaper_spin(self.origin(tables), away, from..next);
+                        let way = Handling { handled, spun: (from, until), away };
+                        self.handled(tables, otherwise, way, &mut least);
+                        from = until;
+                    }
                 }
                 last = next;
             }
@@ -218,8 +224,8 @@ impl SampleCase {
     }
 
     /// Two containers: the first goes to a site, the second is split off there and sent on. Each has
-    /// at least one line and so at most one less than all of them; a line carries its share of the
-    /// booking in of its container.
+    /// at least one line and so at most one less than all of them; a line of the first carries its share
+    /// of the booking in of its container, that of the second is counted whole, in each slot.
     fn at_two_sites(&mut self, tables: &Tables<'_>, otherwise: &[Scaled], way: Handling, least: &mut Least) {
         let snapshot = tables.facts.snapshot;
         let Some(sample) = self.sample else { return };
@@ -247,7 +253,8 @@ impl SampleCase {
                 self.share(tables, way, lines);
                 shared = true;
             }
-            let pair = if free { Pair { first: (sites[0], 0), second: (sites[1], 0), price } } else { *pair };
+            let stands = Pair { first: (sites[0], 0), second: (sites[1], 0), there: 0, price };
+            let pair = if free { stands } else { *pair };
             self.at_pair(tables, otherwise, way, handling, &pair, least);
         }
     }
@@ -316,22 +323,44 @@ impl SampleCase {
         pair: &Pair,
         least: &mut Least,
     ) {
-        let (sites, slots) = (tables.facts.snapshot.network.sites.len(), tables.facts.slots);
-        let mut total = handling + pair.price;
+        let (second, earliest) = pair.second;
+        let free = self.placed(tables);
+        let (split, book) =
+            (tables.split(self.origin(tables), pair.first.0, second), tables.of_site(&tables.book, second));
         let mut best = std::mem::take(&mut self.best);
         best.clear();
-        for (row, &otherwise) in otherwise.iter().enumerate() {
-            let of = |(site, from): (SiteIx, usize)| self.shared[(row * sites + site.row()) * slots + from];
-            let cost = of(pair.first).min(of(pair.second)).min(otherwise);
-            total += cost;
-            best.push(cost);
-        }
-        if self.scant && total < least.cost {
-            total += self.short_of_volume(tables, &best, otherwise, None);
+        best.extend(
+            otherwise.iter().enumerate().map(|(row, otherwise)| self.first_of(tables, row, pair).min(*otherwise)),
+        );
+        // Nothing is found where not even all of the second's best slots are enough.
+        let sites = tables.facts.snapshot.network.sites.len();
+        let lowest = |(row, best): (usize, &Scaled)| self.lowest[row * sites + second.row()].min(*best);
+        let at_best: Scaled = best.iter().enumerate().map(lowest).sum();
+        let hopeful = handling + pair.price + at_best < least.cost;
+        let until = self.last_run(way, second).filter(|_| hopeful).unwrap_or(0);
+        for from in (earliest..until).rev() {
+            let mut total = handling + pair.there + if free { 0 } else { split[from] + book[from] };
+            for (row, best) in best.iter_mut().enumerate() {
+                let line = &self.lines[row];
+                if from < way.until(line) && line.enough & super::sample::bit(second) != 0 {
+                    *best = self.tested(tables, row, second)[from].min(*best);
+                }
+                total += *best;
+            }
+            if self.scant && total < least.cost {
+                total += self.short_of_volume(tables, &best, otherwise, None);
+            }
+            if total < least.cost {
+                *least = Least { cost: total, ran: Ran::TwoSites { way, first: pair.first, second: (second, from) } };
+            }
         }
         self.best = best;
-        if total < least.cost {
-            *least = Least { cost: total, ran: Ran::TwoSites { way, first: pair.first, second: pair.second } };
-        }
+    }
+
+    /// What a line costs at the least from the first of two containers, with its share of the booking in.
+    fn first_of(&self, tables: &Tables<'_>, row: usize, pair: &Pair) -> Scaled {
+        let (sites, slots) = (tables.facts.snapshot.network.sites.len(), tables.facts.slots);
+        let (site, from) = pair.first;
+        self.shared[(row * sites + site.row()) * slots + from]
     }
 }

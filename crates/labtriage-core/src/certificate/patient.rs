@@ -373,8 +373,8 @@ impl Charge<'_, '_> {
             Ran::Nothing => None,
             Ran::OneSite { way, site, from } => slot(site, way, from),
             Ran::TwoSites { way, first, second } => {
-                let shared = |(site, from)| self.case.shared_slot(self.tables, row, site, way, from);
-                [first, second].into_iter().filter_map(shared).min()
+                let shared = self.case.shared_slot(self.tables, row, first.0, way, first.1);
+                [shared, slot(second.0, way, second.1)].into_iter().flatten().min()
             }
         }
     }
@@ -438,17 +438,18 @@ impl Charge<'_, '_> {
 
     /// Books each container in, and takes the aliquot for a second.
     fn containers(&self, ran: Ran, add: Add<'_>) {
-        for (site, slot) in self.ran_at.into_iter().flatten() {
+        // Of two containers the first pays shares of its booking in: told whole, its price would run away.
+        let shares = |site| matches!(ran, Ran::TwoSites { first, .. } if first.0 == site);
+        for (site, slot) in self.ran_at.into_iter().flatten().filter(|&(site, _)| !shares(site)) {
             self.book(site, slot, add);
         }
         if self.ran_at[0].is_some() {
             self.spin(ran, add);
         }
-        if let (Ran::TwoSites { first: (site, from), .. }, [Some(_), Some(_)]) = (ran, self.ran_at) {
+        if let (Ran::TwoSites { first: (site, from), second: (_, sent), .. }, [Some(_), Some(_)]) = (ran, self.ran_at) {
             let capacity = &self.tables.facts.snapshot.capacity;
             let cell = |slot| capacity.aliquoting(site, SlotIx::from_row(slot));
-            let slots = from..self.tables.facts.slots;
-            if let Some(slot) = slots.min_by_key(|&slot| (self.tables.price(cell(slot), 1), slot)) {
+            if let Some(slot) = (from..sent).min_by_key(|&slot| (self.tables.price(cell(slot), 1), slot)) {
                 add(cell(slot), 1);
             }
         }

@@ -52,7 +52,7 @@ pub(super) enum Ran {
     Nothing,
     /// At one site, booked in in this slot.
     OneSite { way: Handling, site: SiteIx, from: usize },
-    /// From two containers at two sites, booked in in these slots or later.
+    /// From two containers at two sites: the first booked in in this slot or later, the second in this slot.
     TwoSites { way: Handling, first: (SiteIx, usize), second: (SiteIx, usize) },
 }
 

@@ -3,11 +3,15 @@
 //! All amounts here are [`Scaled`]. A cell of which less is left than a use takes cannot be used:
 //! its price is more than anything costs.
 
+use std::collections::BTreeMap;
+
 use crate::certificate::stage::Before;
 use crate::certificate::window::Reachable;
 use crate::certificate::{NEVER, Prices, Scaled, scaled};
 use crate::snapshot::Snapshot;
-use crate::table::{AnalyserIx, CalendarIx, CellIx, CollectionPointIx, Ix, SiteIx, SlotIx, SpecimenIx, TestIx};
+use crate::table::{
+    AnalyserIx, CalendarIx, CellIx, CollectionPointIx, DepartureIx, Ix, SiteIx, SlotIx, SpecimenIx, TestIx,
+};
 use crate::time::{Day, Instant};
 use crate::viability::fresh_clock;
 
@@ -226,8 +230,19 @@ const SHARES: usize = 12;
 pub(super) struct Pair {
     pub(super) first: (SiteIx, usize),
     pub(super) second: (SiteIx, usize),
-    /// The couriers and the aliquot.
+    /// The couriers to the first.
+    pub(super) there: Scaled,
+    /// All couriers and the aliquot.
     pub(super) price: Scaled,
+}
+
+/// Second containers: aliquoted at a site from a slot on, and sent on once that slot has ended.
+#[derive(Default)]
+struct Splits {
+    /// Per origin and site of the aliquot: the number of its rows.
+    number: Vec<u32>,
+    /// Per number, destination and slot: the aliquot and couriers that it can be booked in after.
+    onward: Vec<Scaled>,
 }
 
 /// The prices of a stage, gathered.
@@ -241,6 +256,8 @@ pub struct Tables<'a> {
     pub(super) report: Vec<Scaled>,
     /// Per site and slot: reception and quota.
     pub(super) book: Vec<Scaled>,
+    /// Per departure: a tube on it.
+    legs: Vec<Scaled>,
     /// Per origin, destination and slot: the cheapest couriers that a tube can be booked in after.
     reach: Vec<Scaled>,
     /// Per site and slot: centrifuged there.
@@ -249,9 +266,10 @@ pub struct Tables<'a> {
     spun_away: Vec<Scaled>,
     /// The cheapest place to freeze.
     pub(super) freeze: Scaled,
-    /// Per site: the cheapest aliquot.
+    /// Per site and slot: aliquoted there.
     aliquot: Vec<Scaled>,
-    /// As `reach`, by couriers that leave after the first slot: an aliquot is taken before.
+    splits: Splits,
+    /// As `reach`, by couriers that leave after the first slot.
     onward: Vec<Scaled>,
     /// Per origin and destination: the first slot with couriers in `reach`.
     reached_from: Vec<u16>,
@@ -273,11 +291,13 @@ impl<'a> Tables<'a> {
             run: Vec::new(),
             report: Vec::new(),
             book: Vec::new(),
+            legs: Vec::new(),
             reach: Vec::new(),
             centrifuge: Vec::new(),
             spun_away: Vec::new(),
             freeze: NEVER,
             aliquot: Vec::new(),
+            splits: Splits::default(),
             onward: Vec::new(),
             reached_from: Vec::new(),
             pairs: [Vec::new(), Vec::new()],
@@ -285,12 +305,15 @@ impl<'a> Tables<'a> {
         };
         this.gather_sites();
         this.gather_runs();
-        this.reach = this.gather_reach(facts.snapshot.now);
+        this.legs = this.gather_legs();
+        this.reach = this.gather_reach(|_| 0);
         let first = |slots: &[Scaled]| slots.partition_point(|&price| price >= NEVER);
         let reached = this.reach.chunks(facts.slots).map(|slots| u16::try_from(first(slots)).unwrap_or(u16::MAX));
         this.reached_from = reached.collect();
         this.spun_away = this.gather_spun_away();
-        this.onward = this.gather_reach(facts.snapshot.grid.end(facts.snapshot.first_slot()));
+        let first_ends = facts.snapshot.grid.end(facts.snapshot.first_slot());
+        this.onward = this.gather_reach(|leaves| if leaves >= first_ends { 0 } else { NEVER });
+        this.splits = this.gather_splits();
         let sites = || facts.snapshot.network.sites.indices();
         this.pairs = [false, true].map(|later| sites().map(|from| this.gather_pairs(from, later)).collect());
         let share = |by: usize| this.book.iter().map(|book| book / Scaled::try_from(by).unwrap_or(1)).collect();
@@ -313,13 +336,14 @@ impl<'a> Tables<'a> {
                 let quota = capacity.quota(site, grid.day(slot)).map_or(0, |cell| self.price(cell, 1));
                 self.book.push(NEVER.min(self.price(capacity.reception(site, slot), 1) + quota));
                 self.report.push(self.price(capacity.reporting(site, slot), 1));
-                aliquoting = aliquoting.min(self.price(capacity.aliquoting(site, slot), 1));
+                let aliquot = self.price(capacity.aliquoting(site, slot), 1);
+                aliquoting = aliquoting.min(aliquot);
+                self.aliquot.push(NEVER.min(aliquot + scaled(policy.prices.aliquot)));
                 let spun = self.price(capacity.centrifuge(site, slot), 1) + scaled(policy.prices.spin);
                 self.centrifuge.push(NEVER.min(spun));
             }
             let place = self.price(capacity.freezer(site), 1);
             self.freeze = self.freeze.min(aliquoting + place);
-            self.aliquot.push(NEVER.min(aliquoting + scaled(policy.prices.aliquot)));
         }
         self.freeze = NEVER.min(self.freeze + scaled(policy.prices.freeze));
     }
@@ -362,50 +386,86 @@ impl<'a> Tables<'a> {
         self.facts.analysers(site, test).iter().map(at_price).min().map(|(_, analyser)| analyser)
     }
 
-    /// Per origin, destination and slot: the cheapest couriers that leave from then on and that a
-    /// tube can be booked in after.
-    fn gather_reach(&self, from_then: Instant) -> Vec<Scaled> {
+    fn gather_legs(&self) -> Vec<Scaled> {
+        let snapshot = self.facts.snapshot;
+        let tube = scaled(snapshot.policy.prices.courier_tube);
+        let price = |departure| NEVER.min(self.price(snapshot.capacity.courier(departure), 1) + tube);
+        snapshot.departures.indices().map(price).collect()
+    }
+
+    /// What becomes of a tube of each site once it can be at another and is aliquoted there.
+    fn gather_splits(&self) -> Splits {
+        let (sites, slots) = (self.facts.snapshot.network.sites.len(), self.facts.slots);
+        let mut splits = Splits::default();
+        let mut known: BTreeMap<(usize, usize), u32> = BTreeMap::new();
+        for row in 0..sites * sites {
+            let (first, from) = (row % sites, usize::from(self.reached_from[row]));
+            let number = *known.entry((first, from)).or_insert_with(|| {
+                let done = splits.onward.len();
+                splits.onward.resize(done + sites * slots, NEVER);
+                let by = self.aliquoted_by(first, from);
+                let ended = |leaves| self.facts.snapshot.grid.ended_by(leaves);
+                let ready = |leaves| ended(leaves).checked_sub(1).map_or(NEVER, |last| by[last]);
+                self.reach_from(first, ready, &mut splits.onward[done..]);
+                u32::try_from(done / (sites * slots)).unwrap_or(u32::MAX)
+            });
+            splits.number.push(number);
+        }
+        splits
+    }
+
+    /// Per slot: the least price of an aliquot that is taken at a site by then, from a slot on.
+    fn aliquoted_by(&self, site: usize, from: usize) -> Vec<Scaled> {
+        let prices = self.aliquot[site * self.facts.slots..(site + 1) * self.facts.slots].iter().enumerate();
+        let least = |least: &mut Scaled, (slot, &price): (usize, &Scaled)| {
+            *least = if slot < from { *least } else { price.min(*least) };
+            Some(*least)
+        };
+        prices.scan(NEVER, least).collect()
+    }
+
+    /// Per origin, destination and slot: the cheapest couriers that a tube can be booked in after, with
+    /// what it costs to be ready at the origin when one leaves.
+    fn gather_reach(&self, ready: impl Fn(Instant) -> Scaled) -> Vec<Scaled> {
+        let (sites, slots) = (self.facts.snapshot.network.sites.len(), self.facts.slots);
+        let mut reached = vec![NEVER; sites * sites * slots];
+        for (origin, reach) in reached.chunks_mut((sites * slots).max(1)).enumerate() {
+            self.reach_from(origin, &ready, reach);
+            reach[origin * slots..(origin + 1) * slots].fill(0);
+        }
+        reached
+    }
+
+    /// The same from one origin, per destination and slot.
+    fn reach_from(&self, origin: usize, ready: impl Fn(Instant) -> Scaled, reach: &mut [Scaled]) {
         let snapshot = self.facts.snapshot;
         let (sites, slots) = (snapshot.network.sites.len(), self.facts.slots);
-        let tube = scaled(snapshot.policy.prices.courier_tube);
-        let legs: Vec<Scaled> = snapshot
-            .departures
-            .enumerate()
-            .map(|(departure, facts)| match facts.leaves >= from_then {
-                true => NEVER.min(self.price(snapshot.capacity.courier(departure), 1) + tube),
-                false => NEVER,
-            })
-            .collect();
-        let mut reached = vec![NEVER; sites * sites * slots];
-        let mut aboard = vec![NEVER; legs.len()];
-        for origin in 0..sites {
-            let reach = &mut reached[origin * sites * slots..(origin + 1) * sites * slots];
-            let mut there = vec![NEVER; sites];
-            there[origin] = 0;
-            aboard.fill(NEVER);
-            for event in &self.facts.events {
-                match *event {
-                    Event::Leaves { departure, from } => {
-                        aboard[departure] = aboard[departure].min(NEVER.min(there[from.row()] + legs[departure]));
+        let mut there = vec![NEVER; sites];
+        let mut aboard = vec![NEVER; self.legs.len()];
+        for event in &self.facts.events {
+            match *event {
+                Event::Leaves { departure, from } => {
+                    if from.row() == origin {
+                        let leaves = snapshot.departures[DepartureIx::from_row(departure)].leaves;
+                        there[origin] = there[origin].min(ready(leaves));
                     }
-                    Event::Arrives { departure, to, slot } => {
-                        let at = to.row();
-                        there[at] = there[at].min(aboard[departure]);
-                        if slot < slots {
-                            let cell = &mut reach[at * slots + slot];
-                            *cell = aboard[departure].min(*cell);
-                        }
-                    }
+                    aboard[departure] = aboard[departure].min(NEVER.min(there[from.row()] + self.legs[departure]));
                 }
-            }
-            reach[origin * slots..(origin + 1) * slots].fill(0);
-            for to in 0..sites {
-                for slot in to * slots + 1..(to + 1) * slots {
-                    reach[slot] = reach[slot].min(reach[slot - 1]);
+                Event::Arrives { departure, to, slot } => {
+                    let at = to.row();
+                    there[at] = there[at].min(aboard[departure]);
+                    if slot < slots {
+                        let cell = &mut reach[at * slots + slot];
+                        *cell = aboard[departure].min(*cell);
+                    }
                 }
             }
         }
-        reached
+        for reach in reach.chunks_mut(slots.max(1)) {
+            for slot in 1..reach.len() {
+                reach[slot] = reach[slot].min(reach[slot - 1]);
+            }
+        }
     }
 
     fn gather_spun_away(&self) -> Vec<Scaled> {
@@ -428,6 +488,15 @@ impl<'a> Tables<'a> {
         within.map(|slot| (self.centrifuge[first + slot], slot)).min().unwrap_or((NEVER, 0))
     }
 
+    /// The first of some slots in which a tube from a site is centrifuged, where it stands or elsewhere, for
+    /// clearly less than in the first of them; the end when there is none.
+    pub(super) fn cheaper_spin(&self, from: SiteIx, away: bool, within: std::ops::Range<usize>) -> usize {
+        let prices = self.of_site(if away { &self.spun_away } else { &self.centrifuge }, from);
+        let first = prices[within.start];
+        let cheaper = |slot: &usize| prices[*slot] < first / 4 * 3;
+        (within.start + 1..within.end).find(cheaper).unwrap_or(within.end)
+    }
+
     /// The least price of centrifuging a tube in some slots after a courier has brought it elsewhere,
     /// and back if it is tested where it stands.
     pub(super) fn spun_away(&self, from: SiteIx, to: SiteIx, within: std::ops::Range<usize>) -> Scaled {
@@ -443,20 +512,26 @@ impl<'a> Tables<'a> {
     }
 
     fn pair(&self, from: SiteIx, first: SiteIx, second: SiteIx, later: bool) -> Option<Pair> {
-        let (sites, slots) = (self.facts.snapshot.network.sites.len(), self.facts.slots);
-        let row = (first.row() * sites + second.row()) * slots;
-        let (onward, reach) = (&self.onward[row..row + slots], self.reach(from, first, later));
-        let (sent, there) = (*onward.last().filter(|_| first != second)?, *reach.last()?);
-        let price = self.aliquot[first.row()].saturating_add(sent).saturating_add(there);
+        let (split, reach) = (self.split(from, first, second), self.reach(from, first, later));
+        let (sent, there) = (*split.last().filter(|_| first != second)?, *reach.last()?);
         let from = |slots: &[Scaled]| slots.partition_point(|&price| price >= NEVER);
-        let reached = sent < NEVER && there < NEVER && price < NEVER;
-        reached.then(|| Pair { first: (first, from(reach)), second: (second, from(onward)), price })
+        let reached = sent < NEVER && there < NEVER;
+        reached.then(|| Pair { first: (first, from(reach)), second: (second, from(split)), there, price: sent + there })
     }
 
     /// Every two sites that two containers of a tube from a site can go to, at once or after the
     /// first slot.
     pub(super) fn pairs(&self, from: SiteIx, later: bool) -> &[Pair] {
         &self.pairs[usize::from(later)][from.row()]
+    }
+
+    /// Per slot: the cheapest aliquot of a tube from a site at another, with couriers to a third that the second
+    /// container can be booked in after.
+    pub(super) fn split(&self, from: SiteIx, first: SiteIx, second: SiteIx) -> &[Scaled] {
+        let (sites, slots) = (self.facts.snapshot.network.sites.len(), self.facts.slots);
+        let number = self.splits.number[from.row() * sites + first.row()] as usize;
+        let row = (number * sites + second.row()) * slots;
+        &self.splits.onward[row..row + slots]
     }
 
     /// Per site and slot: booking in, shared by so many.

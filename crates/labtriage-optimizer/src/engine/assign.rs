@@ -129,16 +129,23 @@ pub(super) fn fill<P: Problem>(
         if stop() {
             return;
         }
-        pool.with(|scratch| piece.iter().for_each(|item| place(state, *item, prices, scratch)));
+        place(pool, state, piece, prices);
     }
 }
 
-fn place<P: Problem>(state: &mut State<'_, P>, item: usize, prices: &[f64], scratch: &mut P::Scratch) {
-    if state.choice(item).is_some() {
-        return;
-    }
-    if let Some(choice) = state.problem.cheapest(item, prices, Some(state.left()), scratch) {
-        state.put(item, choice);
+/// Gives items their cheapest options on what is left before them: found side by side, then put in one after
+/// the other; who finds its option gone looks again.
+fn place<P: Problem>(pool: &Pool<'_, P>, state: &mut State<'_, P>, items: &[usize], prices: &[f64]) {
+    let open: Vec<usize> = items.iter().copied().filter(|item| state.choice(*item).is_none()).collect();
+    let problem = state.problem;
+    let found = pool.each(&open, |item, scratch| problem.cheapest(item, prices, Some(state.left()), scratch));
+    for (item, choice) in open.into_iter().zip(found) {
+        let Some(choice) = choice else { continue };
+        if !state.put(item, choice)
+            && let Some(other) = pool.with(|scratch| problem.cheapest(item, prices, Some(state.left()), scratch))
+        {
+            state.put(item, other);
+        }
     }
 }
 
@@ -161,7 +168,7 @@ pub(super) fn follow<P: Problem>(
         }
         let batch = order.stretch(from, from + BATCH);
         let before = state.left().to_vec();
-        pool.with(|scratch| batch.iter().for_each(|item| place(state, *item, &prices, scratch)));
+        place(pool, state, &batch, &prices);
         let share = batch.len() as f64 / (items - from) as f64;
         // What few items are left can no longer be steered.
         let step = STEP * (1.0 - from as f64 / items as f64).sqrt();
@@ -188,7 +195,7 @@ pub(super) fn reinsert<P: Problem>(
             if stop() {
                 return;
             }
-            pool.with(|scratch| piece.iter().for_each(|item| replace(state, *item, &free, scratch)));
+            replace(pool, state, piece, &free);
         }
         if state.rank() == before {
             return;
@@ -196,12 +203,27 @@ pub(super) fn reinsert<P: Problem>(
     }
 }
 
-fn replace<P: Problem>(state: &mut State<'_, P>, item: usize, free: &[f64], scratch: &mut P::Scratch) {
-    let old = state.take(item);
-    let found = state.problem.cheapest(item, free, Some(state.left()), scratch);
-    let cost = |choice: &Option<P::Choice>| choice.as_ref().map_or(i64::MAX, |choice| state.problem.cost(item, choice));
-    let better = cost(&found) < cost(&old);
-    if let Some(choice) = if better { found.or(old) } else { old } {
-        state.put(item, choice);
+/// Looks for something cheaper for items, each without itself: found side by side, then exchanged one after
+/// the other. What another has taken meanwhile is not looked for again before the next pass.
+fn replace<P: Problem>(pool: &Pool<'_, P>, state: &mut State<'_, P>, items: &[usize], free: &[f64]) {
+    let seen = &*state;
+    let better = |item: usize, left: &mut Vec<u64>, scratch: &mut P::Scratch| {
+        let problem = seen.problem;
+        let cost = |choice: &P::Choice| problem.cost(item, choice);
+        let old = seen.choice(item);
+        old.inspect(|old| problem.uses(item, old, &mut |resource, amount| left[resource] += amount));
+        let found = problem.cheapest(item, free, Some(left), scratch);
+        old.inspect(|old| problem.uses(item, old, &mut |resource, amount| left[resource] -= amount));
+        found.filter(|found| old.is_none_or(|old| cost(found) < cost(old)))
+    };
+    let found = pool.each_with(items, || seen.left().to_vec(), better);
+    for (item, choice) in items.iter().copied().zip(found) {
+        let Some(choice) = choice else { continue };
+        let old = state.take(item);
+        if !state.put(item, choice)
+            && let Some(old) = old
+        {
+            state.put(item, old);
+        }
     }
 }

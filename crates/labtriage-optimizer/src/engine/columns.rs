@@ -25,7 +25,13 @@ pub(super) struct Columns<C> {
     of: Vec<Vec<Column<C>>>,
     /// What the mix uses of each resource.
     used: Vec<f64>,
+    /// How much there is of each resource for all items, and for the share of them that is known.
+    whole: Vec<f64>,
     limits: Vec<f64>,
+    /// What the answers use that nobody has heard yet, and those heard, which are of such a share of all items.
+    answers: Vec<f64>,
+    heard: Vec<f64>,
+    heard_share: f64,
     /// Columns of an item, at the most, unless all have a share in the mix.
     keep: usize,
     /// How often items were asked.
@@ -116,13 +122,45 @@ impl<C: Send> Columns<C> {
     pub(super) fn new<P: Problem<Choice = C>>(problem: &P, keep: usize) -> Self {
         let limit =
             |(resource, limit): (usize, &u64)| if problem.steers(resource) { *limit as f64 } else { f64::INFINITY };
+        let whole: Vec<f64> = problem.limits().iter().enumerate().map(limit).collect();
         Self {
             of: (0..problem.items()).map(|_| Vec::new()).collect(),
             used: vec![0.0; problem.limits().len()],
-            limits: problem.limits().iter().enumerate().map(limit).collect(),
+            limits: whole.clone(),
+            answers: vec![0.0; problem.limits().len()],
+            heard: vec![0.0; problem.limits().len()],
+            heard_share: 0.0,
+            whole,
             keep,
             asked: 0,
         }
+    }
+
+    /// Goes on with a share of all items, which has that share of all limits.
+    pub(super) fn share(&mut self, share: f64) {
+        self.limits = self.whole.iter().map(|limit| limit * share).collect();
+    }
+
+    /// Forgets what the latest answers used.
+    pub(super) fn forget(&mut self) {
+        self.answers.fill(0.0);
+        self.heard.fill(0.0);
+        self.heard_share = 0.0;
+    }
+
+    /// Takes note of the latest answers, of a share of all items, and keeps so much of those before.
+    pub(super) fn hear(&mut self, kept: f64, share: f64) {
+        for (heard, answer) in self.heard.iter_mut().zip(&mut self.answers) {
+            *heard = *heard * kept + std::mem::take(answer);
+        }
+        self.heard_share = self.heard_share * kept + share;
+    }
+
+    /// Whether the latest answers want more of a resource than there is where the mix does, and less where
+    /// the mix does.
+    pub(super) fn agree(&self, resource: usize) -> bool {
+        let wanted = self.heard[resource] - self.heard_share * self.whole[resource];
+        wanted * (self.used[resource] - self.limits[resource]) >= 0.0
     }
 
     /// Asks items for options under prices, adds what is new, and tells Σ cost + price × use. One call
@@ -140,6 +178,7 @@ impl<C: Send> Columns<C> {
         for (&item, column) in items.iter().zip(found) {
             if let Some(column) = column {
                 priced += column.priced(prices);
+                column.use_all(&mut self.answers, 1.0);
                 self.add(item, column);
             }
         }

@@ -10,7 +10,7 @@
 //!
 //! Nothing that a linear solver answers is believed: bounds are evaluated by the oracle and costs
 //! are counted in whole numbers. The engine reads no clock, and gives the same answer for any number
-//! of threads; only `stop` may end it early.
+//! of threads; only what [`Gone`] says may end it early.
 
 mod assign;
 mod columns;
@@ -37,6 +37,8 @@ pub struct Settings {
     pub relaxed_items_max: usize,
     /// Rounds in which all items are asked for options, while prices are learned.
     pub rounds: usize,
+    /// Items that prices are learned from, at the most; of more a sample, on its share of what there is.
+    pub learned_items_max: usize,
     /// Rounds for the prices of the proof alone, where they are worth it.
     pub proof_rounds: usize,
     /// Passes that take each item out and put it back.
@@ -62,6 +64,7 @@ impl Default for Settings {
             relaxations: 60,
             relaxed_items_max: 1500,
             rounds: 16,
+            learned_items_max: 60_000,
             proof_rounds: 8,
             reinsertions: 4,
             chain_calls: 4_000_000,
@@ -73,6 +76,13 @@ impl Default for Settings {
         }
     }
 }
+
+/// The share of the time that is gone: from 0, over at 1; always 0 where there is no limit. Asked between small
+/// pieces of work, from any thread.
+pub type Gone<'g> = &'g (dyn Fn() -> f64 + Sync);
+
+/// The share of the time after which nothing more is learned: what is known must still be given out.
+const LEARNING: f64 = 0.6;
 
 /// Whether a cost is within a gap of a bound. Costs are whole, so less than one is nothing.
 fn near(cost: i64, bound: f64, gap: f64) -> bool {

@@ -9,7 +9,7 @@ use super::rng::{Random, Stride};
 use super::scratch::Pool;
 use super::solver::{Backend, LinearSolver};
 use super::state::State;
-use super::{Problem, Settings, assign, near, prices};
+use super::{Gone, LEARNING, Problem, Settings, assign, near, prices};
 
 /// What the engine is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub enum Why {
     Gap,
     /// The work was done.
     Limits,
-    /// `stop` said so.
+    /// Time was over for a part of it.
     Stopped,
 }
 
@@ -56,7 +56,7 @@ pub struct Solution<C> {
     /// Σ cost of the choices.
     pub cost: i64,
     /// No lawful plan costs less, up to the rounding of sums of `f64`; minus infinity when stopped
-    /// before prices were known.
+    /// before prices were known, and for more items than prices are learned from.
     pub bound: f64,
     /// Cost per unit of each resource, at least 0; they prove the bound.
     pub prices: Vec<f64>,
@@ -69,28 +69,29 @@ pub struct Solution<C> {
 pub fn solve<P: Problem>(
     problem: &P,
     settings: &Settings,
-    stop: &(dyn Fn() -> bool + Sync),
+    gone: Gone<'_>,
     progress: &dyn Fn(Progress),
 ) -> Solution<P::Choice> {
-    solve_with(problem, None, settings, &Backend, stop, progress)
+    solve_with(problem, None, settings, &Backend, gone, progress)
 }
 
 /// Chooses one option per item.
 ///
-/// `floor` is a plan that is returned, or improved, when no better one is found. `stop` is asked
-/// between small pieces of work, from any thread. While it says no, the answer is the same for any
-/// number of threads. Work is linear in the items, times the rounds and passes of the settings.
+/// `floor` is a plan that is returned, or improved, when no better one is found. While no time is
+/// gone, the answer is the same for any number of threads. Work is linear in the items, times the
+/// rounds and passes of the settings.
 pub fn solve_with<P: Problem>(
     problem: &P,
     floor: Option<Vec<P::Choice>>,
     settings: &Settings,
     solver: &dyn LinearSolver,
-    stop: &(dyn Fn() -> bool + Sync),
+    gone: Gone<'_>,
     progress: &dyn Fn(Progress),
 ) -> Solution<P::Choice> {
+    let stop: &(dyn Fn() -> bool + Sync) = &|| gone() >= 1.0;
     let pool = Pool::new(problem);
     progress(Progress { phase: Phase::Prices, cost: None, bound: None });
-    let priced = prices::learn(&pool, settings, solver, stop);
+    let priced = prices::learn(&pool, settings, solver, &|| gone() >= LEARNING);
     let tell = |phase, state: &State<'_, P>| {
         let cost = (state.open() == 0).then(|| state.cost());
         progress(Progress { phase, cost, bound: Some(priced.bound) });
@@ -106,7 +107,7 @@ pub fn solve_with<P: Problem>(
     // What the moves have freed may suit somebody.
     let all: Vec<usize> = (0..problem.items()).collect();
     assign::reinsert(&pool, &mut state, &all, settings.reinsertions.min(1), stop);
-    let stopped = why(&state, priced.bound, settings, stop);
+    let stopped = why(&state, &priced, settings, stop);
     let (open, cost) = state.rank();
     Solution { choices: state.into_choices(), open, cost, bound: priced.bound, prices: priced.proof, stopped }
 }
@@ -121,8 +122,9 @@ fn first<'p, P: Problem>(
 ) -> State<'p, P> {
     let found = match &priced.columns {
         Some(columns) => [Some(from_mix(pool, priced, columns, settings, stop)), None],
-        None if stop() => [None, None],
-        None => from_prices(pool, priced, settings, stop).map(Some),
+        None if priced.outright => from_prices(pool, priced, settings, stop).map(Some),
+        None if priced.prices.is_empty() => [None, None],
+        None => [Some(following(pool, priced, settings.reinsertions.min(1), settings, stop)), None],
     };
     let found = found.into_iter().chain([floor]).flatten();
     found.min_by_key(State::rank).unwrap_or_else(|| State::new(pool.problem))
@@ -164,17 +166,34 @@ fn from_prices<'p, P: Problem>(
     let order = assign::by_gain(pool, priced);
     assign::fill(pool, &mut by_gain, &order, &priced.prices, stop);
     assign::reinsert(pool, &mut by_gain, &order, settings.reinsertions, stop);
-    let mut following = State::new(pool.problem);
-    let spread = Stride::new(pool.problem.items(), &mut Random::new(settings.seed));
-    assign::follow(pool, &mut following, &spread, (&priced.prices, &priced.scale), stop);
-    assign::reinsert(pool, &mut following, &order, settings.reinsertions, stop);
-    [by_gain, following]
+    [by_gain, following(pool, priced, settings.reinsertions, settings, stop)]
 }
 
-fn why<P: Problem>(state: &State<'_, P>, bound: f64, settings: &Settings, stop: &(dyn Fn() -> bool + Sync)) -> Why {
-    if state.open() == 0 && near(state.cost(), bound, settings.gap) {
+/// What prices that follow the use assign, in an order that spreads all kinds of items evenly.
+fn following<'p, P: Problem>(
+    pool: &Pool<'p, P>,
+    priced: &Priced<P::Choice>,
+    reinsertions: usize,
+    settings: &Settings,
+    stop: &(dyn Fn() -> bool + Sync),
+) -> State<'p, P> {
+    let mut state = State::new(pool.problem);
+    let spread = Stride::new(pool.problem.items(), &mut Random::new(settings.seed));
+    assign::follow(pool, &mut state, &spread, (&priced.prices, &priced.scale), stop);
+    let all = spread.stretch(0, pool.problem.items());
+    assign::reinsert(pool, &mut state, &all, reinsertions, stop);
+    state
+}
+
+fn why<P: Problem>(
+    state: &State<'_, P>,
+    priced: &Priced<P::Choice>,
+    settings: &Settings,
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Why {
+    if state.open() == 0 && near(state.cost(), priced.bound, settings.gap) {
         Why::Gap
-    } else if stop() {
+    } else if priced.cut || stop() {
         Why::Stopped
     } else {
         Why::Limits

@@ -4,11 +4,11 @@
 use labtriage_core::certificate::Scaled;
 use labtriage_core::cost::unserved_cost;
 use labtriage_core::plan::{Recollection, Run, Step};
-use labtriage_core::table::{AnalyserIx, Ix, SampleIx, SiteIx, SlotIx};
+use labtriage_core::table::{Ix, SampleIx, SiteIx, SlotIx};
 use labtriage_core::units::Microlitres;
 use labtriage_core::viability::Stay;
 
-use super::market::{Market, NEVER, Taken, scaled};
+use super::market::{Market, NEVER, Runs, Taken, scaled};
 use super::patient::Going;
 use super::problem::{Stage, Standing, VisitDay};
 use super::sample::{LineCase, Offer, Picked, SampleCase};
@@ -35,6 +35,8 @@ pub(super) struct Bench<'b> {
     dead: [u32; 2],
     /// The second container, with the slot from which on lines can be run from it.
     aliquot: Option<(Way, usize)>,
+    /// A line is run from it.
+    divided: bool,
 }
 
 impl<'b> Bench<'b> {
@@ -58,6 +60,7 @@ impl<'b> Bench<'b> {
             volume: 0,
             dead: [0; 2],
             aliquot: None,
+            divided: false,
         }
     }
 
@@ -70,6 +73,11 @@ impl<'b> Bench<'b> {
         self.collected = tube.recollection.is_some();
         if let Some(picked) = going.picked {
             self.take_way(&case.offers[picked.offer], picked);
+            self.aliquot = picked.second.map(|(split, from)| {
+                let mut way = case.splits.get(split).candidate.way.clone();
+                way.book_in_at(self.market.snapshot, SlotIx::from_row(from));
+                (way, from)
+            });
         }
     }
 
@@ -100,11 +108,19 @@ impl<'b> Bench<'b> {
         if case.lines[row].reported {
             return self.report(&case.lines[row]);
         }
-        let offer = &case.offers[going.picked?.offer];
+        let picked = going.picked?;
+        let offer = &case.offers[picked.offer];
         let site = self.way.as_ref()?.site;
-        let (cost, run) = self.best_run(case, row, site, self.from..offer.until[row], Some(0))?;
+        let first = self.best_run(case, row, site, self.from..offer.until[row], Some(0));
+        let second = picked.second.and_then(|(split, from)| {
+            let split = case.splits.get(split);
+            self.best_run(case, row, split.candidate.way.site, from..split.until[row], Some(1))
+        });
+        let containers = [first, second].into_iter().enumerate();
+        let found = containers.filter_map(|(container, found)| found.map(|(cost, run)| (cost, container, run)));
+        let (cost, container, run) = found.min_by_key(|&(cost, container, _)| (cost, container))?;
         (cost < otherwise).then(|| {
-            self.take_run(case, row, run);
+            self.take_run(case, row, run, container);
             run
         })
     }
@@ -188,16 +204,16 @@ impl<'b> Bench<'b> {
             if slot >= within.end || out.0 >= NEVER {
                 continue;
             }
-            for &analyser in market.menu.of(site, line.test) {
-                if container.is_some_and(|container| !self.enough(case, line, analyser.0, container)) {
+            for runs in market.menu.of(site, line.test) {
+                if container.is_some_and(|container| !self.enough(case, line, runs, container)) {
                     continue;
                 }
                 let price = |cell, amount| market.price_beside(self.taken, cell, amount);
                 let cap = container.and_then(|_| line.cap(market, slot)).map_or(0, |cell| price(cell, 1));
-                let cost = out.0 + cap + market.work(analyser, line.test, slot, price);
+                let cost = out.0 + cap + market.work(runs, slot, price);
                 if cost < NEVER && best.as_ref().is_none_or(|(least, _)| cost <= *least) {
                     let (slot, reported) = (SlotIx::from_row(slot), SlotIx::from_row(out.1));
-                    best = Some((cost, Run { analyser: Some(analyser.0), slot, reported }));
+                    best = Some((cost, Run { analyser: Some(runs.analyser), slot, reported }));
                 }
             }
         }
@@ -205,23 +221,25 @@ impl<'b> Bench<'b> {
     }
 
     /// Whether the sample holds enough for one more test, with what the analyser loses.
-    fn enough(&self, case: &SampleCase, line: &LineCase, analyser: AnalyserIx, container: usize) -> bool {
+    fn enough(&self, case: &SampleCase, line: &LineCase, runs: &Runs, container: usize) -> bool {
         let snapshot = self.market.snapshot;
         let Some(sample) = case.sample else { return false };
-        let loses = snapshot.network.analysers[analyser].dead_volume.get();
-        let dead = self.dead[container].max(loses).saturating_add(self.dead[1 - container]);
+        let dead = self.dead[container].max(runs.dead_volume).saturating_add(self.dead[1 - container]);
         let needs = self.volume.saturating_add(snapshot.catalogue.tests[line.test].volume.get()).saturating_add(dead);
         needs <= snapshot.backlog.samples[sample].volume.get()
     }
 
-    fn take_run(&mut self, case: &SampleCase, row: usize, run: Run) {
+    fn take_run(&mut self, case: &SampleCase, row: usize, run: Run, container: usize) {
         let snapshot = self.market.snapshot;
         let taken = &mut *self.taken;
         if let (false, false, Some(way), Some(sample)) = (self.ran, self.booked, &self.way, case.sample) {
             uses::of_steps(snapshot, sample, way.steps(), &mut |cell, amount| taken.take(cell, amount));
         }
         self.ran = true;
-        self.take_test(case, row, run, 0);
+        if container == 1 {
+            self.divide(case);
+        }
+        self.take_test(case, row, run, container);
     }
 
     fn take_test(&mut self, case: &SampleCase, row: usize, run: Run, container: usize) {
@@ -248,14 +266,18 @@ impl<'b> Bench<'b> {
         if cost >= otherwise {
             return None;
         }
-        self.take_aliquot(case.sample?, &main, &way);
-        self.aliquot = Some((way.clone(), way.slot.row()));
-        self.take_test(case, row, run, 1);
+        let from = way.slot.row();
+        self.aliquot = Some((way, from));
+        self.take_run(case, row, run, 1);
         Some(run)
     }
 
     /// Takes what the second container uses besides the first.
-    fn take_aliquot(&mut self, sample: SampleIx, main: &Way, way: &Way) {
+    fn divide(&mut self, case: &SampleCase) {
+        let (Some(main), Some((way, _)), Some(sample)) = (&self.way, &self.aliquot, case.sample) else { return };
+        if std::mem::replace(&mut self.divided, true) {
+            return;
+        }
         let snapshot = self.market.snapshot;
         let (mut known, mut number) = (0, 0);
         let taken = &mut *self.taken;
@@ -273,7 +295,7 @@ impl<'b> Bench<'b> {
         let (site, from, until) = (way.site, *from, runs_until(self.market, case.lines[row].line, &way.stays));
         let (cost, run) = self.best_run(case, row, site, from..until, Some(1))?;
         (cost < otherwise).then(|| {
-            self.take_test(case, row, run, 1);
+            self.take_run(case, row, run, 1);
             run
         })
     }
@@ -290,7 +312,7 @@ impl<'b> Bench<'b> {
         let line = &case.lines[row];
         let mut found: Vec<Candidate> = Vec::new();
         let wanted = |site: SiteIx| site != main.site && market.menu.runs(site, line.test);
-        candidates(market, self.stage.routes(), &prepared, 0, wanted, &mut found);
+        candidates(market, market.routes, &prepared, 0, wanted, &mut found);
         let paid = price_of(market, main);
         let mut best: Option<(Scaled, Way, Run)> = None;
         for candidate in found {
@@ -323,7 +345,7 @@ impl<'b> Bench<'b> {
             },
             (_, None) => Vec::new(),
         };
-        let way = self.aliquot.map(|(way, _)| way).or(self.way);
+        let way = self.aliquot.filter(|_| self.divided).map(|(way, _)| way).or(self.way);
         let steps = way.filter(|_| self.ran && !self.booked).map_or(Vec::new(), |way| way.steps().to_vec());
         (steps, recollection, stays)
     }

@@ -6,18 +6,38 @@ use labtriage_core::snapshot::Snapshot;
 use labtriage_core::table::{AnalyserIx, CalendarIx, CellIx, Ix, LineIx, SiteIx, SlotIx, TestIx};
 use labtriage_core::units::Cost;
 
+use crate::routes::Routes;
+
 /// More than anything costs: what cannot be had.
 pub(super) const NEVER: Scaled = 1 << 54;
+
+/// The most that a single use is priced at, well below [`NEVER`].
+const DEAREST: Scaled = NEVER >> 6;
 
 pub(super) const fn scaled(cost: Cost) -> Scaled {
     cost.thousandths() << SHIFT
 }
 
+/// How an analyser runs a test.
+pub(super) struct Runs {
+    pub(super) analyser: AnalyserIx,
+    /// On which days.
+    run_days: Option<CalendarIx>,
+    /// Module work of one test, in milliseconds.
+    work: u64,
+    /// The cell of its time in the first slot; those of the other slots follow.
+    first: usize,
+    /// Reagents of which a test takes one each.
+    stock: Box<[CellIx]>,
+    /// What it loses of a sample, in microlitres.
+    pub(super) dead_volume: u32,
+}
+
 /// Who runs what and when, whatever it costs.
 pub(crate) struct Menu {
     tests: usize,
-    /// Analysers by site and test, with the calendar of their run days.
-    analysers: Vec<Vec<(AnalyserIx, Option<CalendarIx>)>>,
+    /// By site and test.
+    runs: Vec<Vec<Runs>>,
     open: Vec<Vec<bool>>,
     /// Minutes from now to the end of each slot.
     pub(super) minutes: Vec<i64>,
@@ -27,10 +47,17 @@ impl Menu {
     pub(crate) fn new(snapshot: &Snapshot) -> Self {
         let (network, grid) = (&snapshot.network, &snapshot.grid);
         let tests = snapshot.catalogue.tests.len();
-        let mut analysers = vec![Vec::new(); network.sites.len() * tests];
+        let mut runs: Vec<Vec<Runs>> = (0..network.sites.len() * tests).map(|_| Vec::new()).collect();
         for (analyser, facts) in network.analysers.enumerate() {
             for &(test, run_days) in &facts.menu {
-                analysers[facts.site.row() * tests + test.row()].push((analyser, run_days));
+                runs[facts.site.row() * tests + test.row()].push(Runs {
+                    analyser,
+                    run_days,
+                    work: u64::from(snapshot.catalogue.tests[test].analyser_time.millis()),
+                    first: snapshot.capacity.analyser_time(analyser, SlotIx::from_row(0)).row(),
+                    stock: snapshot.capacity.stock(analyser, test).collect(),
+                    dead_volume: facts.dead_volume.get(),
+                });
             }
         }
         let opens = |calendar: &Calendar| {
@@ -39,14 +66,14 @@ impl Menu {
         };
         Self {
             tests,
-            analysers,
+            runs,
             open: network.calendars.iter().map(opens).collect(),
             minutes: grid.slots().map(|slot| i64::from(grid.end(slot).since(snapshot.now).get())).collect(),
         }
     }
 
-    pub(super) fn of(&self, site: SiteIx, test: TestIx) -> &[(AnalyserIx, Option<CalendarIx>)] {
-        &self.analysers[site.row() * self.tests + test.row()]
+    pub(super) fn of(&self, site: SiteIx, test: TestIx) -> &[Runs] {
+        &self.runs[site.row() * self.tests + test.row()]
     }
 
     pub(super) fn runs(&self, site: SiteIx, test: TestIx) -> bool {
@@ -68,6 +95,7 @@ impl Menu {
 pub(super) struct Market<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) menu: &'a Menu,
+    pub(super) routes: &'a Routes,
     pub(super) prices: &'a [Scaled],
     pub(super) left: &'a [u64],
 }
@@ -105,7 +133,7 @@ impl Market<'_> {
     }
 
     fn value(&self, cell: CellIx, amount: u64) -> Scaled {
-        self.prices[cell.row()].saturating_mul(i64::try_from(amount).unwrap_or(i64::MAX)).min(NEVER >> 6)
+        self.prices[cell.row()].saturating_mul(i64::try_from(amount).unwrap_or(i64::MAX)).min(DEAREST)
     }
 
     /// The same beside what the patient itself has taken.
@@ -123,21 +151,41 @@ impl Market<'_> {
     }
 
     /// The price of a test on an analyser in a slot.
-    pub(super) fn work(
-        &self,
-        (analyser, run_days): (AnalyserIx, Option<CalendarIx>),
-        test: TestIx,
-        slot: usize,
-        price: impl Fn(CellIx, u64) -> Scaled,
-    ) -> Scaled {
-        if !self.menu.works(run_days, slot) {
+    pub(super) fn work(&self, runs: &Runs, slot: usize, price: impl Fn(CellIx, u64) -> Scaled) -> Scaled {
+        if !self.menu.works(runs.run_days, slot) {
             return NEVER;
         }
-        let capacity = &self.snapshot.capacity;
-        let work = u64::from(self.snapshot.catalogue.tests[test].analyser_time.millis());
-        let time = price(capacity.analyser_time(analyser, SlotIx::from_row(slot)), work);
-        let stock: Scaled = capacity.stock(analyser, test).map(|cell| price(cell, 1)).sum();
+        let time = price(CellIx::from_row(runs.first + slot), runs.work);
+        let stock: Scaled = runs.stock.iter().map(|&cell| price(cell, 1)).sum();
         NEVER.min(time + stock)
+    }
+
+    /// The same in every slot, where it is less than in `least`.
+    pub(super) fn work_by_slot(&self, runs: &Runs, least: &mut [Scaled]) {
+        if runs.run_days.is_some() {
+            for (slot, least) in least.iter_mut().enumerate() {
+                *least = self.work(runs, slot, |cell, amount| self.price(cell, amount)).min(*least);
+            }
+            return;
+        }
+        let stock: Scaled = runs.stock.iter().map(|&cell| self.price(cell, 1)).sum();
+        let cells = runs.first..runs.first + least.len();
+        let (prices, left) = (&self.prices[cells.clone()], &self.left[cells]);
+        let work = i64::try_from(runs.work).unwrap_or(i64::MAX);
+        // Where the product would be too much, it is as much as there is.
+        let dearest = DEAREST / work.max(1);
+        for ((least, &price), &left) in least.iter_mut().zip(prices).zip(left) {
+            let time = if left < runs.work { NEVER } else { price.min(dearest) * work };
+            *least = (time + stock).min(*least);
+        }
+    }
+
+    /// The price of a report at a site in each slot.
+    pub(super) fn reporting(&self, site: SiteIx) -> impl DoubleEndedIterator<Item = Scaled> + ExactSizeIterator {
+        let first = self.snapshot.capacity.reporting(site, SlotIx::from_row(0)).row();
+        let cells = first..first + self.menu.minutes.len();
+        let each = self.prices[cells.clone()].iter().zip(&self.left[cells]);
+        each.map(|(&price, &left)| if left < 1 { NEVER } else { price.min(DEAREST) })
     }
 
     /// The cost of a line's result that is out at the end of each slot.

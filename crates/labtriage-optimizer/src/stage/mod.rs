@@ -1,7 +1,8 @@
 //! How does a stage become cheap? Its patients' choices, priced together by the engine.
 //!
 //! Reading order: `choice` (what one option is) · `market` (prices, and what is left) · `ways` (where
-//! a sample can go) · `sample` (what its lines cost there) · `patient` (the cheapest option) ·
+//! a sample can go) · `sample` (what its lines cost there) · `split` (and from two
+//! containers) · `patient` (the cheapest option) ·
 //! `bench` (the option, line by line) · `problem` (a stage, as the engine sees it) · `rough` (first prices).
 
 mod bench;
@@ -11,6 +12,7 @@ mod patient;
 mod problem;
 mod rough;
 mod sample;
+mod split;
 mod ways;
 
 pub(crate) use problem::{Ground, Stage, whole_prices};

@@ -18,7 +18,6 @@ use super::market::{Market, Menu};
 use super::patient::Chooser;
 use crate::engine::Problem;
 use crate::greedy::Planner;
-use crate::routes::Routes;
 use crate::way::{Way, cut_off_day};
 
 /// A new tube that a collection point delivers.
@@ -159,10 +158,6 @@ impl<'a> Stage<'a> {
         self.planner.forced_discard(sample).is_some()
     }
 
-    pub(super) fn routes(&self) -> &Routes {
-        &self.planner.routes
-    }
-
     pub(super) fn samples_of(&self, patient: PatientIx) -> &[SampleIx] {
         self.ground.samples.of(patient)
     }
@@ -187,7 +182,8 @@ impl<'a> Stage<'a> {
     }
 
     pub(super) fn market<'m>(&'m self, prices: &'m [Scaled], left: &'m [u64]) -> Market<'m> {
-        Market { snapshot: self.planner.snapshot, menu: &self.ground.menu, prices, left }
+        let (snapshot, routes) = (self.planner.snapshot, &self.planner.routes);
+        Market { snapshot, menu: &self.ground.menu, routes, prices, left }
     }
 }
 

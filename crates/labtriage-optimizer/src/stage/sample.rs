@@ -7,10 +7,11 @@ use labtriage_core::catalogue::{Phase, State};
 use labtriage_core::certificate::Scaled;
 use labtriage_core::cost::unserved_cost;
 use labtriage_core::duplicates::Repeat;
-use labtriage_core::table::{AnalyserIx, Ix, LineIx, SampleIx, SiteIx, SlotIx, SpecimenIx, TestIx};
+use labtriage_core::table::{Ix, LineIx, SampleIx, SiteIx, SlotIx, SpecimenIx, TestIx};
 
 use super::market::{Market, NEVER, scaled};
 use super::problem::{Stage, Standing, VisitDay};
+use super::split::Splits;
 use super::ways::{Candidate, arrived, candidates, frozen, preparations, runs_until};
 use crate::way::Way;
 
@@ -52,6 +53,8 @@ pub(super) struct Offer {
 pub(super) struct Picked {
     pub(super) offer: usize,
     pub(super) from: usize,
+    /// A second container: its way, and the slot in which that is booked in.
+    pub(super) second: Option<(usize, usize)>,
 }
 
 /// The least cost found, and where the sample goes for it.
@@ -75,14 +78,16 @@ pub(super) struct SampleCase {
     pub(super) lines: Vec<LineCase>,
     pub(super) recallable: bool,
     pub(super) offers: Vec<Offer>,
+    pub(super) splits: Splits,
     tested: Vec<Scaled>,
     lowest: Vec<Scaled>,
     results: Vec<Scaled>,
     best: Vec<Scaled>,
     fresh: Vec<usize>,
     found: Vec<Candidate>,
-    /// Not all of its lines can be run from what there is, less what an analyser loses: this much.
-    scant: Option<u32>,
+    /// What there is of it, in microlitres, and whether that may be too little for all of its lines.
+    pub(super) there: u32,
+    scant: bool,
     order: Vec<(Scaled, Scaled, u32, usize)>,
     alone: Option<Least>,
 }
@@ -95,6 +100,7 @@ impl SampleCase {
         self.sample = Some(sample);
         self.lines.clear();
         self.offers.clear();
+        self.splits.clear();
         let patient = snapshot.backlog.requests[facts.request].patient;
         let never = snapshot.backlog.patients[patient].never_recalled();
         self.recallable = !facts.irreplaceable && !never;
@@ -106,21 +112,30 @@ impl SampleCase {
         }
         self.test(market);
         self.offer(stage, market, sample);
-        self.scant = self.scant(stage, market, sample);
+        self.there = facts.volume.get().saturating_sub(stage.planner.tubes[sample].used.get());
+        self.scant = self.scant(market);
         self.alone = None;
         true
     }
 
-    fn scant(&self, stage: &Stage<'_>, market: &Market<'_>, sample: SampleIx) -> Option<u32> {
-        let network = &market.snapshot.network;
-        let loses = |(analyser, _): &(AnalyserIx, _)| network.analysers[*analyser].dead_volume.get();
-        let at_sites =
-            |line: &LineCase| network.sites.indices().flat_map(|site| market.menu.of(site, line.test)).map(loses).max();
-        let dead = self.lines.iter().filter_map(at_sites).max().unwrap_or(0);
-        let there = market.snapshot.backlog.samples[sample].volume.get();
-        let there = there.saturating_sub(dead).saturating_sub(stage.planner.tubes[sample].used.get());
+    /// Whether what there is may be too little for all lines, wherever they are run.
+    fn scant(&self, market: &Market<'_>) -> bool {
         let all: u32 = self.lines.iter().filter(|line| line.open).map(|line| line.volume).sum();
-        (all > there).then_some(there)
+        let dead = market.snapshot.network.sites.indices().map(|site| self.most_dead(market, site)).max();
+        all.saturating_add(dead.unwrap_or(0)) > self.there
+    }
+
+    /// What is lost at the most when any of the lines is run at a site, in microlitres.
+    pub(super) fn most_dead(&self, market: &Market<'_>, site: SiteIx) -> u32 {
+        let open = self.lines.iter().filter(|line| line.open);
+        open.flat_map(|line| market.menu.of(site, line.test)).map(|runs| runs.dead_volume).max().unwrap_or(0)
+    }
+
+    /// What is lost at the least when any of the lines is run at a site, in microlitres.
+    fn dead(&self, market: &Market<'_>, site: SiteIx) -> u32 {
+        let open = self.lines.iter().filter(|line| line.open);
+        let runs = open.flat_map(|line| market.menu.of(site, line.test));
+        runs.map(|runs| runs.dead_volume).min().unwrap_or(0)
     }
 
     /// The least cost of its lines when each may also be left out, its patient recalled.
@@ -136,7 +151,7 @@ impl SampleCase {
 
     /// What it costs to leave out those lines for which there is too little volume: those first that
     /// gain least for what they take.
-    fn short_of_volume(&mut self, there: u32, best: &[Scaled], otherwise: &[Scaled]) -> Scaled {
+    pub(super) fn short_of_volume(&mut self, there: u32, best: &[Scaled], otherwise: &[Scaled]) -> Scaled {
         self.order.clear();
         for (row, line) in self.lines.iter().enumerate().filter(|(row, _)| best[*row] < otherwise[*row]) {
             let loss = otherwise[row] - best[row];
@@ -156,7 +171,7 @@ impl SampleCase {
     /// Its lines, those first that choose first.
     pub(super) fn in_order_of_claim(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.lines.len()).collect();
-        let scant = self.scant.is_some();
+        let scant = self.scant;
         order.sort_by_key(|&row| (std::cmp::Reverse(self.lines[row].claim(scant)), row));
         order
     }
@@ -225,22 +240,19 @@ impl SampleCase {
                 }
                 let first = (row * sites + site.row()) * slots;
                 let tested = &mut self.tested[first..first + slots];
-                for &analyser in market.menu.of(site, case.test) {
-                    for (slot, best) in tested.iter_mut().enumerate() {
-                        let price = market.work(analyser, case.test, slot, |cell, amount| market.price(cell, amount));
-                        *best = price.min(*best);
-                    }
+                let runs = market.menu.of(site, case.test);
+                if runs.is_empty() {
+                    continue;
                 }
-                if market.menu.runs(site, case.test) {
-                    let (mut out, mut lowest) = (NEVER, NEVER);
-                    for slot in (0..slots).rev() {
-                        let cell = snapshot.capacity.reporting(site, SlotIx::from_row(slot));
-                        out = out.min(self.results[slot] + market.price(cell, 1));
-                        tested[slot] = NEVER.min(tested[slot] + out);
-                        lowest = lowest.min(tested[slot]);
-                    }
-                    self.lowest[row * sites + site.row()] = lowest;
+                runs.iter().for_each(|runs| market.work_by_slot(runs, tested));
+                let (mut out, mut lowest) = (NEVER, NEVER);
+                for ((tested, report), result) in tested.iter_mut().zip(market.reporting(site)).zip(&self.results).rev()
+                {
+                    out = out.min(result + report);
+                    *tested = NEVER.min(*tested + out);
+                    lowest = lowest.min(*tested);
                 }
+                self.lowest[row * sites + site.row()] = lowest;
             }
         }
     }
@@ -253,7 +265,7 @@ impl SampleCase {
     }
 
     /// The least that a line costs at each site, whenever it is run.
-    fn lowest_by_site(&self) -> impl Iterator<Item = &[Scaled]> {
+    pub(super) fn lowest_by_site(&self) -> impl Iterator<Item = &[Scaled]> {
         self.lowest.chunks((self.lowest.len() / self.lines.len().max(1)).max(1))
     }
 
@@ -290,7 +302,7 @@ impl SampleCase {
         for (number, preparation) in prepared.iter().enumerate() {
             found.clear();
             let wanted = |site| self.lines.iter().any(|line| market.menu.runs(site, line.test));
-            candidates(market, stage.routes(), preparation, number, wanted, &mut found);
+            candidates(market, market.routes, preparation, number, wanted, &mut found);
             for candidate in found.drain(..) {
                 self.push_offer(market, candidate, false);
             }
@@ -344,7 +356,12 @@ impl SampleCase {
         if !self.lines.iter().any(runs_here) {
             return;
         }
-        for slot in candidate.from..slots {
+        // Before that it is run unfrozen.
+        let first = kept.iter().copied().min().unwrap_or(0).max(candidate.from);
+        for slot in first..slots {
+            if !self.cheapest_at_once(market, candidate.way.site, slot) {
+                continue;
+            }
             let mut way = candidate.way.clone();
             if way.thaw_in(market.snapshot, SlotIx::from_row(slot)).is_none() {
                 continue;
@@ -366,6 +383,14 @@ impl SampleCase {
         }
     }
 
+    /// Whether a test of any line costs no more in a slot than in the next; if not, it had better be thawed later.
+    fn cheapest_at_once(&self, market: &Market<'_>, site: SiteIx, slot: usize) -> bool {
+        (0..self.lines.len()).any(|row| {
+            let tested = self.tested(market, row, site);
+            tested[slot] < NEVER && tested.get(slot + 1).is_none_or(|&next| tested[slot] <= next)
+        })
+    }
+
     /// The least cost of its lines when each may also be left out at its price in `otherwise`.
     pub(super) fn least(&mut self, market: &Market<'_>, otherwise: &[Scaled]) -> Least {
         let mut least = Least { cost: otherwise.iter().sum::<Scaled>().min(NEVER), picked: None };
@@ -373,6 +398,7 @@ impl SampleCase {
         for (number, offer) in offers.iter().enumerate() {
             self.of_offer(market, otherwise, number, offer, &mut least);
         }
+        self.in_two(market, otherwise, &offers, &mut least);
         self.offers = offers;
         least
     }
@@ -382,6 +408,7 @@ impl SampleCase {
         if offer.candidate.price + self.at_best(site, otherwise) >= least.cost {
             return;
         }
+        let there = self.scant.then(|| self.there.saturating_sub(self.dead(market, site)));
         let last = offer.until.iter().copied().max().unwrap_or(0);
         let mut best = std::mem::take(&mut self.best);
         best.clear();
@@ -395,7 +422,7 @@ impl SampleCase {
                 }
                 total += *best;
             }
-            if let Some(there) = self.scant.filter(|_| total < least.cost) {
+            if let Some(there) = there.filter(|_| total < least.cost) {
                 total += self.short_of_volume(there, &best, otherwise);
             }
             if total >= least.cost || offer.thawed.is_some() && from > first {
@@ -410,7 +437,10 @@ impl SampleCase {
                 }
             };
             if total + booked.0 < least.cost {
-                *least = Least { cost: total + booked.0, picked: Some(Picked { offer: number, from: booked.1 }) };
+                *least = Least {
+                    cost: total + booked.0,
+                    picked: Some(Picked { offer: number, from: booked.1, second: None }),
+                };
             }
         }
         self.best = best;

@@ -7,8 +7,7 @@ use labtriage_core::catalogue::{Phase, State};
 use labtriage_core::certificate::Scaled;
 use labtriage_core::cost::step_cost;
 use labtriage_core::table::{Ix, SampleIx, SiteIx, SlotIx};
-use labtriage_core::time::Instant;
-use labtriage_core::viability::Stay;
+use labtriage_core::viability::{Clock, Stay};
 
 use super::market::{Market, NEVER, scaled};
 use crate::routes::{Itinerary, Routes};
@@ -35,26 +34,52 @@ pub(super) struct Preparation {
     pub(super) spin_there: bool,
 }
 
-/// The first slot with room, or, of those that are near to it, the one that costs least.
-fn slot_with_room(from: usize, slots: usize, thrifty: bool, price: impl Fn(usize) -> Scaled) -> Option<SlotIx> {
+/// How many slots count as near: nothing is kept unspun for long.
+const SLOTS_NEAR: usize = 8;
+
+/// Slots in which a step may be done, at the most.
+const SLOTS_MAX: usize = 6;
+
+/// The slot with room that costs least among the first and those near to it.
+pub(super) fn thrifty_slot(from: usize, slots: usize, price: impl Fn(usize) -> Scaled) -> Option<SlotIx> {
     let first = (from..slots).find(|&slot| price(slot) < NEVER)?;
-    if !thrifty {
-        return Some(SlotIx::from_row(first));
-    }
     let near = first..slots.min(first + SLOTS_NEAR);
     near.min_by_key(|&slot| (price(slot), slot)).map(SlotIx::from_row)
 }
 
-/// How many slots count as near: nothing is kept unspun for long.
-const SLOTS_NEAR: usize = 8;
+/// Ways of doing a step that takes a slot: as soon as there is room, and in each later slot that costs
+/// clearly less than all before it. `step` is given where room is.
+fn stepped<'m>(
+    way: &'m Way,
+    slots: usize,
+    price: impl Fn(usize) -> Scaled + 'm,
+    step: impl Fn(&mut Way, &dyn Fn(SlotIx) -> Option<SlotIx>) -> Option<()> + 'm,
+) -> impl Iterator<Item = Way> + 'm {
+    let mut next = Some((way.slot.row(), NEVER));
+    let once = move || {
+        let (from, dearest) = next.take()?;
+        let mut way = way.clone();
+        let cheaper = |first: SlotIx| (first.row().max(from)..slots).find(|&slot| price(slot) < dearest);
+        step(&mut way, &|first| cheaper(first).map(SlotIx::from_row))?;
+        let paid = price(way.slot.row());
+        next = (paid > 0).then_some((way.slot.row() + 1, paid / 4 * 3));
+        Some(way)
+    };
+    std::iter::from_fn(once).take(SLOTS_MAX)
+}
 
-/// Centrifuged where it is, as soon as there is room or as cheaply as there is near to that.
-fn spun(market: &Market<'_>, mut way: Way, thrifty: bool) -> Option<Way> {
+/// Centrifuged where it is.
+fn spun<'m>(market: &'m Market<'_>, way: &'m Way) -> impl Iterator<Item = Way> + 'm {
     let (snapshot, site) = (market.snapshot, way.site);
-    let slots = snapshot.grid.len();
-    let price = |slot| market.price(snapshot.capacity.centrifuge(site, SlotIx::from_row(slot)), 1);
-    way.spin_where(snapshot, |from| slot_with_room(from.row(), slots, thrifty, price))?;
-    Some(way)
+    let price = move |slot| market.price(snapshot.capacity.centrifuge(site, SlotIx::from_row(slot)), 1);
+    stepped(way, snapshot.grid.len(), price, |way, room| way.spin_where(snapshot, room))
+}
+
+/// Split where it is; what follows is about the second container.
+pub(super) fn aliquoted<'m>(market: &'m Market<'_>, way: &'m Way) -> impl Iterator<Item = Way> + 'm {
+    let (snapshot, site) = (market.snapshot, way.site);
+    let price = move |slot| market.price(snapshot.capacity.aliquoting(site, SlotIx::from_row(slot)), 1);
+    stepped(way, snapshot.grid.len(), price, |way, room| way.aliquot_where(snapshot, room))
 }
 
 fn refrigerated(market: &Market<'_>, way: &Way) -> Option<Way> {
@@ -72,7 +97,7 @@ pub(super) fn frozen(market: &Market<'_>, way: &Way) -> Option<Way> {
     if market.price(snapshot.capacity.freezer(site), 1) >= NEVER || way.state() == State::SeparatedFrozen {
         return None;
     }
-    way.freeze_where(snapshot, |from| slot_with_room(from.row(), slots, true, price))?;
+    way.freeze_where(snapshot, |from| thrifty_slot(from.row(), slots, price))?;
     Some(way)
 }
 
@@ -89,12 +114,7 @@ pub(super) fn preparations(market: &Market<'_>, sample: SampleIx, unspun: bool, 
         add(&start, false);
     }
     if spins && !start.separated() {
-        let first = spun(market, start.clone(), false);
-        let thrifty =
-            spun(market, start.clone(), true).filter(|way| Some(way.slot) != first.as_ref().map(|way| way.slot));
-        for way in [first, thrifty].into_iter().flatten() {
-            add(&way, false);
-        }
+        spun(market, &start).for_each(|way| add(&way, false));
         add(&start, true);
     }
     found
@@ -117,8 +137,11 @@ pub(super) fn candidates(
         for itinerary in couriers(market, &prepared.way, routes.between(site, to)) {
             let mut way = prepared.way.clone();
             way.ride(market.snapshot, itinerary);
-            let way = if prepared.spin_there { spun(market, way, false) } else { Some(way) };
-            found.extend(way.and_then(|way| arrived(market, way, preparation)));
+            if prepared.spin_there {
+                found.extend(spun(market, &way).filter_map(|way| arrived(market, way, preparation)));
+            } else {
+                found.extend(arrived(market, way, preparation));
+            }
         }
     }
 }
@@ -174,9 +197,16 @@ pub(super) fn runs_until(market: &Market<'_>, line: labtriage_core::table::LineI
         Phase::Primary => state.phase() == Phase::Primary,
         Phase::Separated => state.phase() == Phase::Separated && state != State::SeparatedFrozen,
     };
-    if !takes || !snapshot.viable(line, stays, snapshot.now) {
+    if !takes {
         return 0;
     }
-    let closes = snapshot.clock_in(line, stays).closes().unwrap_or(Instant::FAR);
-    market.menu.ended_by(i64::from(closes.since(snapshot.now).get()))
+    if snapshot.overrides.caution(line).is_some() {
+        return snapshot.grid.len();
+    }
+    match snapshot.clock_in(line, stays) {
+        Clock::Until(closes) if closes >= snapshot.now && !snapshot.excludes(line) => {
+            market.menu.ended_by(i64::from(closes.since(snapshot.now).get()))
+        }
+        _ => 0,
+    }
 }

@@ -11,8 +11,9 @@ use super::rng::Random;
 use super::scratch::{Pool, worth};
 use super::solver::LinearSolver;
 use super::{Problem, Settings};
+use master::Start;
 pub(super) use multipliers::slopes;
-use multipliers::{Judge, Multipliers};
+use multipliers::{Judge, Multipliers, climb};
 
 /// Prices and what they prove.
 pub(super) struct Priced<C> {
@@ -26,9 +27,13 @@ pub(super) struct Priced<C> {
     pub(super) bound: f64,
     /// Items that the relaxation splits between options; empty when it saw a sample only.
     pub(super) split: Vec<usize>,
-    /// The options that were seen on the way; none where the relaxation was solved outright or time was
-    /// over before every item was asked.
+    /// The options that were seen on the way; none where the relaxation was solved outright or not every item
+    /// was asked.
     pub(super) columns: Option<Columns<C>>,
+    /// The relaxation of all items was solved.
+    pub(super) outright: bool,
+    /// Time was over before all was learned.
+    pub(super) cut: bool,
 }
 
 /// Items of a sample otherwise.
@@ -49,19 +54,21 @@ pub(super) fn learn<P: Problem>(
     if whole && start.exact {
         let bound = pool.bound(&start.prices);
         let proof = start.prices.clone();
-        return Priced { prices: start.prices, proof, scale: start.scale, bound, split: start.split, columns: None };
+        let Start { prices, scale, split, .. } = start;
+        return Priced { prices, proof, scale, bound, split, columns: None, outright: true, cut: stop() };
     }
     if let Some(first) = pool.problem.first_prices() {
         start.offer(first);
     }
-    let found =
-        multipliers::climb(pool, Ask::Cheapest, (&start.prices, &start.scale), settings.rounds, &mut random, stop);
+    let few = items.min(settings.learned_items_max);
+    let found = climb(pool, Ask::Cheapest, few, (&start.prices, &start.scale), settings.rounds, &mut random, stop);
     let Multipliers { prices, value, columns } = found;
     let proof = proof(pool, (&prices, &start.scale), value, settings, &mut random, stop);
     // Over very many items this takes long, and nobody is left who would stop at a gap.
-    let bound = if stop() { f64::NEG_INFINITY } else { pool.bound(&proof) };
+    let cut = stop();
+    let bound = if cut || few < items { f64::NEG_INFINITY } else { pool.bound(&proof) };
     let split = if whole { start.split } else { Vec::new() };
-    Priced { prices, proof, scale: start.scale, bound, split, columns }
+    Priced { prices, proof, scale: start.scale, bound, split, columns, outright: false, cut }
 }
 
 /// A bound this much below the dual value, relatively, is worth prices of its own.
@@ -81,7 +88,8 @@ fn proof<P: Problem>(
     if value - judge.bound(prices) <= LOOSE * value.abs() || stop() {
         return prices.to_vec();
     }
-    let found = multipliers::climb(pool, Ask::Minimum, (prices, scale), settings.proof_rounds, random, stop);
+    let few = pool.problem.items().min(settings.learned_items_max);
+    let found = climb(pool, Ask::Minimum, few, (prices, scale), settings.proof_rounds, random, stop);
     judge.best([prices.to_vec(), found.prices].into_iter())
 }
 

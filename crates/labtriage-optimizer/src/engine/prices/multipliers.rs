@@ -3,10 +3,11 @@
 //! The method of multipliers (Hestenes, 1969; Powell, 1969) on the options seen so far. Items are asked
 //! in parts, spread evenly, for their cheapest options at the present prices; then all known options
 //! are mixed anew at prices that rise where the mix uses more than there is, and these become the
-//! present prices. The mix nears the optimum of the linear relaxation from above, the dual value from
-//! below: where both meet, the prices are those of the relaxation, and the mix says which option each
-//! item has in it. Prices that follow a mix do not swing between nearly tied options as prices that
-//! follow single answers do.
+//! present prices. First a few items are asked, on their share of what there is, then a few times as
+//! many, until all are: most of the way is gone with few. The mix nears the optimum of the linear
+//! relaxation from above, the dual value from below: where both meet, the prices are those of the
+//! relaxation, and the mix says which option each item has in it. Prices that follow a mix do not swing
+//! between nearly tied options as prices that follow single answers do.
 
 use super::super::Problem;
 use super::super::columns::{Ask, Columns, Steering};
@@ -21,7 +22,17 @@ const SWEPT: (usize, usize) = (6_000, 5);
 const REACH: (f64, f64, f64) = (0.1, 0.01, 0.5);
 /// How the reach changes when a price goes on the same way, and when it turns back.
 const ON_AND_BACK: (f64, f64) = (1.4, 0.5);
-/// Mix and dual value this near to each other, relatively, end the rounds.
+/// The most in the first round over more items, when most have but one option; twice as much from round to round.
+const WARY: f64 = 0.03;
+/// By how much at the most the prices that new items are asked at differ from the present ones.
+const APART: f64 = 0.05;
+/// What is kept of earlier answers when the latest are compared with the mix.
+const KEPT: f64 = 0.75;
+/// Items that prices are learned from first, at the least, and how many times as many next.
+const LEVELS: (usize, usize) = (100, 4);
+/// Rounds over fewer items than all, at the most, and when mix and dual value are near enough there.
+const BELOW: (usize, f64) = (6, 2e-3);
+/// Mix and dual value this near to each other, relatively, or a mix that changes no more, end the rounds.
 const MET: f64 = 2e-4;
 /// Columns of all items, about, and the fewest and most of one.
 const COLUMNS: (usize, usize, usize) = (300_000, 8, 30);
@@ -43,6 +54,11 @@ struct Climb<'p, P: Problem> {
     ask: Ask,
     scale: &'p [f64],
     columns: Columns<P::Choice>,
+    order: Stride,
+    /// How many of the items are asked, the first of the order.
+    level: usize,
+    /// No fewer were asked before.
+    first: bool,
     centre: Vec<f64>,
     /// How far each price may move, as a share of itself, and how it moved last.
     reach: Vec<f64>,
@@ -57,11 +73,12 @@ struct Round {
     value: f64,
 }
 
-/// Climbs from start prices, of which the scale is known too, in at most so many rounds.
-/// O(rounds × (items calls of the oracle + sweeps × columns)).
+/// Climbs from start prices, of which the scale is known too, in at most so many rounds over so many of the
+/// items. O(rounds × (items calls of the oracle + sweeps × columns)).
 pub(super) fn climb<P: Problem>(
     pool: &Pool<'_, P>,
     ask: Ask,
+    few: usize,
     start: (&[f64], &[f64]),
     rounds: usize,
     random: &mut Random,
@@ -69,54 +86,122 @@ pub(super) fn climb<P: Problem>(
 ) -> Multipliers<P::Choice> {
     let (items, limits) = (pool.problem.items(), pool.problem.limits());
     let (all, fewest, most) = COLUMNS;
-    let columns = Columns::new(pool.problem, (all / items.max(1)).clamp(fewest, most));
+    let columns = Columns::new(pool.problem, (all / few.max(1)).clamp(fewest, most));
     let (reach, moved) = (vec![REACH.0; limits.len()], vec![0.0; limits.len()]);
-    let mut climb = Climb { pool, ask, scale: start.1, columns, centre: start.0.to_vec(), reach, moved };
+    let order = Stride::new(items, random);
+    let mut climb = Climb {
+        pool,
+        ask,
+        scale: start.1,
+        columns,
+        order,
+        level: 0,
+        first: true,
+        centre: start.0.to_vec(),
+        reach,
+        moved,
+    };
     let mut best: Option<Round> = None;
-    for _ in 0..rounds {
-        let Some(round) = climb.round(&Stride::new(items, random), stop) else { break };
-        let (cost, over) = (climb.columns.cost(), climb.columns.overdrawn(&climb.centre));
-        let apart = (cost - round.value).abs() + over;
-        let known = best.as_ref().map_or(f64::NEG_INFINITY, |best| best.value);
-        if round.value > known {
-            best = Some(round);
-        }
-        if apart <= MET * cost.abs() {
+    for level in levels(few) {
+        if !climb.enter(level, random, stop) {
             break;
         }
+        let last = level == few;
+        let (rounds, met) = if last { (rounds, MET) } else { BELOW };
+        let mut before = f64::INFINITY;
+        for number in 0..rounds {
+            let Some(round) = climb.round(number, stop) else { break };
+            let (cost, over) = (climb.columns.cost(), climb.columns.overdrawn(&climb.centre));
+            // Answers that are not quite the cheapest never meet the mix; it is then enough that it rests.
+            let apart = (cost - round.value).abs().min((before - cost).abs()) + over;
+            before = cost;
+            if last && round.value > best.as_ref().map_or(f64::NEG_INFINITY, |best| best.value) {
+                best = Some(round);
+            }
+            if apart <= met * cost.abs() {
+                break;
+            }
+        }
     }
-    let columns = best.is_some().then_some(climb.columns);
+    let columns = (climb.level == items).then_some(climb.columns);
     let value = best.as_ref().map_or(f64::NEG_INFINITY, |best| best.value);
     let candidates = [Some(climb.centre), best.map(|best| best.mean)].into_iter().flatten();
     Multipliers { prices: Judge::new(pool, random).best(candidates), value, columns }
 }
 
+/// How many items prices are learned from, one level after the other: each a few times as many as the last.
+fn levels(items: usize) -> Vec<usize> {
+    let (first, times) = LEVELS;
+    let mut levels = vec![items];
+    while let Some(last) = levels.last().copied().filter(|last| *last >= first * times) {
+        levels.push(last / times);
+    }
+    levels.reverse();
+    levels
+}
+
 impl<P: Problem> Climb<'_, P> {
-    /// Asks every item once; none when stopped.
-    fn round(&mut self, order: &Stride, stop: &(dyn Fn() -> bool + Sync)) -> Option<Round> {
-        let items = self.pool.problem.items();
+    fn share(&self) -> f64 {
+        self.level as f64 / self.pool.problem.items().max(1) as f64
+    }
+
+    /// Goes on with more items. The new ones are asked before any price moves, as prices that follow what a
+    /// few of them use would run away, and each part of them at prices a little apart, so that not all take
+    /// the same of several nearly tied options. `false` when stopped.
+    fn enter(&mut self, level: usize, random: &mut Random, stop: &(dyn Fn() -> bool + Sync)) -> bool {
+        let (from, fresh) = (self.level, level - self.level);
+        for part in 0..PARTS {
+            if stop() {
+                return false;
+            }
+            let asked = self.order.stretch(from + part * fresh / PARTS, from + (part + 1) * fresh / PARTS);
+            let mut apart = |price: &f64, scale: &f64| price + price.max(APART * scale) * random.between(-APART, APART);
+            let prices: Vec<f64> =
+                self.centre.iter().zip(self.scale).map(|(price, scale)| apart(price, scale).max(0.0)).collect();
+            self.columns.ask(self.pool, self.ask, &asked, &prices);
+        }
+        self.first = from == 0;
+        self.level = level;
+        self.columns.share(self.share());
+        self.columns.forget();
+        self.reach.fill(REACH.0);
+        self.moved.fill(0.0);
+        true
+    }
+
+    /// Asks every item of the level once; none when stopped.
+    fn round(&mut self, number: usize, stop: &(dyn Fn() -> bool + Sync)) -> Option<Round> {
+        let wary = WARY * f64::from(1_u32 << number.min(16));
+        let most = if self.first { REACH.2 } else { wary.min(REACH.2) };
         let mut round = Round { mean: vec![0.0; self.centre.len()], value: 0.0 };
         for part in 0..PARTS {
             if stop() {
                 return None;
             }
-            let asked = order.stretch(part * items / PARTS, (part + 1) * items / PARTS);
-            let share = asked.len() as f64 / items.max(1) as f64;
+            let asked = self.order.stretch(part * self.level / PARTS, (part + 1) * self.level / PARTS);
+            let share = asked.len() as f64 / self.pool.problem.items().max(1) as f64;
             let priced = self.columns.ask(self.pool, self.ask, &asked, &self.centre);
+            self.columns.hear(KEPT, share);
             round.value += priced - share * worth(&self.centre, self.pool.problem.limits());
-            self.follow();
+            self.follow(most);
             round.mean.iter_mut().zip(&self.centre).for_each(|(mean, price)| *mean += price / PARTS as f64);
         }
         Some(round)
     }
 
-    /// Moves the prices to those of the mix.
-    fn follow(&mut self) {
+    /// Moves the prices to those of the mix, each by so much of itself at the most; hardly at all where the
+    /// latest answers say that it has gone far enough, and only old ones still keep the mix where it is.
+    fn follow(&mut self, most: f64) {
+        let share = self.share();
         let slope = slopes(&self.centre, self.scale, self.pool.problem.limits());
-        let size = self.centre.iter().zip(self.scale).map(|(price, scale)| price.max(*scale));
-        let reach: Vec<f64> = size.zip(&self.reach).map(|(size, reach)| reach * size).collect();
+        let slope: Vec<f64> = slope.into_iter().map(|slope| slope / share).collect();
+        let reach = |(resource, reach): (usize, &f64)| {
+            let reach = if self.columns.agree(resource) { reach.min(most) } else { REACH.1 };
+            reach * self.centre[resource].max(self.scale[resource])
+        };
+        let reach: Vec<f64> = self.reach.iter().enumerate().map(reach).collect();
         let steering = Steering { centre: &self.centre, slope: &slope, reach: &reach };
-        let sweeps = (SWEPT.0 / self.pool.problem.items().max(1)).clamp(1, SWEPT.1);
+        let sweeps = (SWEPT.0 / self.level.max(1)).clamp(1, SWEPT.1);
         let prices = self.columns.mix(&steering, sweeps);
         self.adapt(&prices);
         self.centre = prices;

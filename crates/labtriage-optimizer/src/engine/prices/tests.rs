@@ -83,8 +83,15 @@ fn climbed(problem: &Slots, rounds: usize) -> (f64, f64) {
     let mut random = Random::new(1);
     let sample = master::sample(problem.items, 300, &mut random);
     let start = master::relax(&pool, &sample, 60, &Backend, &|| false);
-    let climbed =
-        multipliers::climb(&pool, Ask::Cheapest, (&start.prices, &start.scale), rounds, &mut random, &|| false);
+    let climbed = multipliers::climb(
+        &pool,
+        Ask::Cheapest,
+        problem.items,
+        (&start.prices, &start.scale),
+        rounds,
+        &mut random,
+        &|| false,
+    );
     (pool.bound(&climbed.prices), pool.bound(&start.prices))
 }
 
