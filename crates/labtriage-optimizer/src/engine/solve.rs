@@ -148,11 +148,15 @@ fn from_mix<'p, P: Problem>(
         let mut state = State::new(pool.problem);
         let order = assign::settle(&mut state, priced, columns, *steepening);
         assign::fill(pool, &mut state, &order, &priced.prices, stop);
-        assign::reinsert(pool, &mut state, &order, settings.reinsertions, stop);
-        state
+        assign::reinsert(pool, &mut state, &order, settings.reinsertions.min(1), stop);
+        (state, order)
     };
-    let tried: Vec<State<'p, P>> = steepenings.par_iter().map(once).collect();
-    tried.into_iter().min_by_key(State::rank).unwrap_or_else(|| State::new(pool.problem))
+    let tried: Vec<(State<'p, P>, Vec<usize>)> = steepenings.par_iter().map(once).collect();
+    let best = tried.into_iter().min_by_key(|(state, _)| state.rank());
+    let Some((mut state, order)) = best else { return State::new(pool.problem) };
+    // Only the best is worth the rest of the passes.
+    assign::reinsert(pool, &mut state, &order, settings.reinsertions.saturating_sub(1), stop);
+    state
 }
 
 /// What prices assign in order of gain, and what prices that follow the use assign.
