@@ -269,10 +269,10 @@ struct Time<'a> {
 
 impl<'a> Time<'a> {
     fn new(snapshot: &Snapshot, search: &'a Search, floor: Duration) -> Self {
-        // After the search the rest is planned, and all of it is audited, proven and written. A proof at
-        // prices that are not nothing takes up to twice as long; a plan from other weights is proven twice.
+        // After the search the rest is planned, and all of it is audited, proven and written. At prices that are
+        // not nothing a proof takes some eight times as long; a plan from other weights is proven twice.
         let shared = snapshot.policy.fairness.is_some();
-        let proofs = if shared { 4 } else { 2 };
+        let proofs = if shared { 16 } else { 8 };
         let until = search.limit.map(|limit| limit.saturating_sub(2 * floor + proofs * rehearse(snapshot)));
         Self { search, until, floor, shared }
     }
