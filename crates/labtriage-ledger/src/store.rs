@@ -281,3 +281,62 @@ pub(crate) fn own_sql(sql: String) -> SqlStr {
 pub(crate) fn places(from: usize, count: usize) -> String {
     (from..from + count).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Code;
+
+    #[track_caller]
+    fn check(found: &LedgerError, expected: Code) {
+        assert_eq!(found.code(), expected, "{found}");
+    }
+
+    #[test]
+    fn codes_of_both_databases_are_understood() {
+        let sqlite = |code: &str| of_sqlite("lab.ledger".to_owned(), code.to_owned());
+        check(&sqlite("5"), Code::Locked);
+        check(&sqlite("517"), Code::Locked);
+        check(&sqlite("8"), Code::ReadOnly);
+        check(&sqlite("1544"), Code::ReadOnly);
+        check(&sqlite("14"), Code::ReadOnly);
+        check(&sqlite("13"), Code::Full);
+        check(&sqlite("26"), Code::NotALedger);
+        check(&sqlite("11"), Code::Damaged);
+        check(&sqlite("10"), Code::Damaged);
+        check(&sqlite("1555"), Code::Backend);
+        let postgres = |code: &str| of_postgres("postgres://db/lab".to_owned(), code.to_owned());
+        check(&postgres("55P03"), Code::Locked);
+        check(&postgres("25006"), Code::ReadOnly);
+        check(&postgres("42501"), Code::ReadOnly);
+        check(&postgres("53100"), Code::Full);
+        check(&postgres("28P01"), Code::Unreachable);
+        check(&postgres("57P01"), Code::Unreachable);
+        check(&postgres("3D000"), Code::Unreachable);
+        check(&postgres("XX001"), Code::Damaged);
+        check(&postgres("23505"), Code::Backend);
+    }
+
+    /// A ledger on which SQLite then has a limit, and what writing 2,000 queries to it gives.
+    fn limited(limit: &'static str) -> (tempfile::TempDir, LedgerError) {
+        use crate::records::Query;
+        let folder = tempfile::tempdir().unwrap();
+        let address = Address::File(folder.path().join("lab.ledger"));
+        let mut ledger = crate::Ledger { store: Store::open(&address, true).unwrap() };
+        ledger.store.run(async |connection| sqlx::raw_sql(limit).execute(connection).await.map(drop)).unwrap();
+        let query = Query { who: "A".to_owned(), sample: None, request: None, patient: None, practice: None, found: 0 };
+        let at = labtriage_core::time::Instant::from_epoch_minutes(0);
+        let failed = ledger.write(at, |writer| (0..2000).try_for_each(|_| writer.query(&query)));
+        drop(ledger);
+        let mut again = crate::Ledger::open(&address).unwrap();
+        assert_eq!(again.verify(None).unwrap().head.seq, 0);
+        again.write(at, |writer| writer.query(&query)).unwrap();
+        (folder, failed.unwrap_err())
+    }
+
+    #[test]
+    fn a_full_disk_and_a_read_only_file_are_said_so_and_spoil_nothing() {
+        check(&limited("PRAGMA max_page_count = 40").1, Code::Full);
+        check(&limited("PRAGMA query_only = 1").1, Code::ReadOnly);
+    }
+}

@@ -138,6 +138,11 @@ impl Chain {
         self.anchored()
     }
 
+    /// Whether the last entry did not follow from the one before.
+    pub(crate) const fn suspects(&self) -> bool {
+        self.suspect.is_some()
+    }
+
     /// Whether the entry would follow if the one before had been pushed in and all later ones renumbered.
     fn without_the_last(&self, entry: &Entry) -> bool {
         let original = Entry { seq: entry.seq - 1, ..entry.clone() };

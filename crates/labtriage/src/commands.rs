@@ -4,5 +4,6 @@ mod charged;
 pub(crate) mod check;
 pub(crate) mod explain;
 pub(crate) mod generate;
+pub(crate) mod ledger;
 pub(crate) mod model;
 pub(crate) mod plan;

@@ -61,6 +61,7 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
         Command::Explain(arguments) => commands::explain::explain(arguments),
         Command::Generate(arguments) => commands::generate::generate(arguments),
         Command::Model(arguments) => commands::model::model(arguments),
+        Command::Ledger { command } => commands::ledger::ledger(command),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Arguments::command(), "labtriage", &mut script);
@@ -73,6 +74,9 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
 fn show(failure: &Failure) {
     match failure {
         Failure::Findings(findings) => terminal::findings(findings),
+        Failure::Ledger(error) => {
+            terminal::words(&format!("{} {error}\n  hint: {}", error.code().text(), error.hint()));
+        }
         Failure::Output(error) => terminal::words(&error.to_string()),
         Failure::Unlawful(broken) => {
             terminal::words("the plan breaks laws:");
