@@ -17,8 +17,8 @@ use crate::store::{own_sql, places};
 use crate::verify::Fault;
 use crate::writer::Writer;
 
-/// Subjects asked for with one statement.
-const BATCH: usize = 500;
+/// Subjects asked for with one statement; see `writer::BATCH` for why so few.
+const BATCH: usize = 100;
 
 /// A record, with the number and moment of its entry.
 #[derive(Clone, PartialEq, Eq, Debug)]

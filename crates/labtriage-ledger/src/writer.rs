@@ -12,8 +12,9 @@ use crate::records::{Figures, Kind, Override, Published, Query, Record, Run};
 use crate::states::OverrideState;
 use crate::store::{Open, own_sql, places};
 
-/// Entries written with one statement: 7 values each, under the limits of both databases.
-const BATCH: usize = 500;
+/// Entries written with one statement. Few: SQLite looks each numbered value up among all of its
+/// statement, so a statement ten times as long takes a hundred times as long.
+const BATCH: usize = 50;
 
 const ENTRY_COLUMNS: usize = 7;
 const PRESENT_COLUMNS: usize = 7;
