@@ -4,6 +4,8 @@
 //! seconds. `LABTRIAGE_SAMPLES` says how many samples (11,000 unless told; 1,000,000 for the figures in
 //! `docs/benchmarks.md`), `LABTRIAGE_LEDGER` where (a temporary SQLite file unless told; it must be empty).
 
+#![expect(clippy::print_stdout, reason = "an example prints what it measures")]
+
 use std::error::Error;
 use std::time::Instant as Clock;
 
