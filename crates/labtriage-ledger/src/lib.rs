@@ -24,7 +24,7 @@
 //! ```
 //!
 //! Reading order: [`states`], [`transitions`] (what may follow what) · [`records`] (what an entry
-//! says) · `entry`, [`verify`] (the chain) · `store` (the database) · [`Writer`], `read` (in and out) ·
+//! says) · `entry`, [`verify`] (the chain) · `store` (the database) · [`Writer`], `read`, `rows` (in and out) ·
 //! `check`, [`dump`], `vacuum` (care).
 
 mod address;
@@ -38,6 +38,7 @@ mod pseudonym;
 mod read;
 mod recalls;
 pub mod records;
+mod rows;
 mod samples;
 pub mod states;
 mod store;
