@@ -1,0 +1,81 @@
+//! Does a cell hold an identity that should not be in it? An NHS number, or the row's own name or date of birth.
+
+use chrono::NaiveDate;
+
+use crate::numbers::holds_nhs_number;
+
+/// The ways a date of birth is written.
+const DATE_FORMATS: [&str; 9] =
+    ["%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y", "%d/%m/%y", "%Y%m%d", "%d%m%Y", "%d %b %Y", "%d-%b-%Y"];
+
+/// What a row's own person may not be found by in another column.
+pub(super) struct Elsewhere {
+    dates: Vec<String>,
+    /// In small letters, its words parted by one blank; only names of several words, for codes may be words too.
+    name: Option<String>,
+}
+
+impl Elsewhere {
+    pub(super) fn new(born: Option<NaiveDate>, name: &str) -> Self {
+        let dates = born
+            .into_iter()
+            .flat_map(|born| DATE_FORMATS.iter().map(move |format| born.format(format).to_string().to_lowercase()));
+        let words = words(name);
+        Self { dates: dates.collect(), name: (words.len() > 1).then(|| words.join(" ")) }
+    }
+
+    /// Whether an identity is in a cell; dates are not looked for among times.
+    pub(super) fn is_in(&self, cell: &str, times: bool) -> bool {
+        if cell.is_empty() {
+            return false;
+        }
+        let plain = cell.to_lowercase();
+        let dated = !times && self.dates.iter().any(|date| stands_alone(&plain, date));
+        let named = self.name.as_ref().is_some_and(|name| stands_alone(&words(&plain).join(" "), name));
+        dated || named || holds_nhs_number(cell)
+    }
+}
+
+/// The words of a text in small letters, without commas and the like.
+fn words(text: &str) -> Vec<String> {
+    let parted = text.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '.' | '(' | ')'));
+    parted.filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
+}
+
+/// Whether a text holds another that is no part of a longer word or number.
+fn stands_alone(text: &str, part: &str) -> bool {
+    text.match_indices(part).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + part.len()..].chars().next();
+        !before.into_iter().chain(after).any(char::is_alphanumeric)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rows_own_person_is_found_in_other_columns() {
+        let born = NaiveDate::from_ymd_opt(1950, 2, 28);
+        let check = |cell: &str, expected: bool| {
+            assert_eq!(Elsewhere::new(born, "BYRON, Ada").is_in(cell, false), expected, "{cell}");
+        };
+        for cell in [
+            "943 476 5919",
+            "1950-02-28",
+            "DOB 28/02/1950",
+            "28.02.1950",
+            "seen 28021950",
+            "28 Feb 1950",
+            "Byron Ada",
+            "for BYRON, ADA",
+        ] {
+            check(cell, true);
+        }
+        for cell in ["", "UE;CRP", "1950-02-281", "Byron", "A28021950"] {
+            check(cell, false);
+        }
+        assert!(!Elsewhere::new(born, "").is_in("1950-02-28T09:00", true), "a newborn's tubes must not be set aside");
+    }
+}
