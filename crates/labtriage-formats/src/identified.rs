@@ -79,8 +79,7 @@ impl fmt::Debug for Named<'_> {
     }
 }
 
-/// What becomes of a row.
-#[derive(Debug)]
+/// What becomes of a row. It has no `Debug`: it may hold a pseudonym.
 pub enum Answer {
     /// It is written under this pseudonym, maybe with a remark.
     Write(String, Option<(Code, &'static str)>),
@@ -101,7 +100,8 @@ pub struct Stripped {
     pub digest: String,
 }
 
-/// Copies a file without its identities; `name` is the file as the user named it, `who` says what becomes of a row.
+/// Copies a file without its identities; `name` is the file as the user named it, `who` says what becomes of a row
+/// with which nothing else is wrong.
 ///
 /// Takes time in proportion to the rows and memory for those set aside.
 ///
@@ -141,9 +141,10 @@ struct Places {
     identities: usize,
     accession: usize,
     patient: usize,
-    patient_header: String,
-    /// What is copied, in order of the file: position, and whether times stand there.
-    kept: Vec<(usize, bool)>,
+    /// The column that is added because the file has none for pseudonyms, though it names patients.
+    added: Option<String>,
+    /// What is copied, in order of the file: position, whether times stand there, and the header.
+    kept: Vec<(usize, bool, String)>,
 }
 
 impl Places {
@@ -152,15 +153,22 @@ impl Places {
         let all = own.chain(COLUMNS.iter().zip(&import.identity_columns));
         let wanted: Vec<Wanted<'_>> = all.map(|(&canonical, header)| Wanted { canonical, header }).collect();
         let identities = kind.columns().len();
-        let layout = Layout::new(header, &wanted, import, &[&[identities + NHS_NUMBER]])?;
-        let mut kept: Vec<(usize, bool)> = (0..identities)
-            .filter_map(|column| Some((layout.position(column)?, TIMES.contains(&wanted[column].canonical))))
-            .collect();
+        // Results may go by accession alone; a backlog that names nobody needs no import.
+        let number = [identities + NHS_NUMBER];
+        let obligatory: &[&[usize]] = if kind == Kind::Backlog { &[&number] } else { &[] };
+        let layout = Layout::new(header, &wanted, import, obligatory)?;
+        let copied = |column: usize| {
+            let Wanted { canonical, header } = wanted[column];
+            Some((layout.position(column)?, TIMES.contains(&canonical), header.to_owned()))
+        };
+        let mut kept: Vec<(usize, bool, String)> = (0..identities).filter_map(copied).collect();
         kept.sort_unstable();
         let column = |name: &str| kind.columns().iter().position(|column| *column == name).unwrap_or(0);
         let patient = column(PATIENT);
-        let patient_header = kind.headers(import)[patient].clone();
-        Ok(Self { layout, identities, accession: column(ACCESSION), patient, patient_header, kept })
+        let names_patients = layout.position(identities + NHS_NUMBER).is_some();
+        let lacking = names_patients && layout.position(patient).is_none();
+        let added = lacking.then(|| kind.headers(import)[patient].clone());
+        Ok(Self { layout, identities, accession: column(ACCESSION), patient, added, kept })
     }
 
     fn identity<'r>(&self, record: &'r StringRecord, column: usize) -> &'r str {
@@ -182,9 +190,8 @@ struct Copy<'a, W: Write> {
 
 impl<W: Write> Copy<'_, W> {
     fn header(&mut self, header: &StringRecord) {
-        let fields: Vec<&str> = self.places.kept.iter().filter_map(|(at, _)| header.get(*at)).collect();
-        let added = self.places.layout.position(self.places.patient).is_none();
-        let added = added.then_some(self.places.patient_header.as_str());
+        let fields: Vec<&str> = self.places.kept.iter().filter_map(|(at, ..)| header.get(*at)).collect();
+        let added = self.places.added.as_deref();
         self.failed |= self.writer.write_record(fields.into_iter().chain(added)).is_err();
     }
 
@@ -237,13 +244,18 @@ impl<W: Write> Copy<'_, W> {
         };
         let elsewhere = Elsewhere::new(date_of_birth, named.name);
         let patient_at = places.layout.position(places.patient);
-        for &(at, times) in &places.kept {
+        for &(at, times, ref header) in &places.kept {
             // With an NHS number, what stands under `patient` is not written.
             let unused = Some(at) == patient_at && !named.nhs_number.is_empty();
             if !unused && elsewhere.is_in(record.get(at).unwrap_or_default(), times) {
-                let message = format!("column {} holds an identity", at + 1);
-                self.notes.refuse(Code::IdentityElsewhere, message);
+                self.notes.refuse(Code::IdentityElsewhere, format!("`{header}` holds an identity"));
             }
+        }
+        if self.notes.is_clean() && named.nhs_number.is_empty() && named.patient.contains(char::is_whitespace) {
+            self.notes.refuse(Code::IdentityElsewhere, "the pseudonym has blanks in it: it may be a name");
+        }
+        if !self.notes.is_clean() {
+            return None;
         }
         match (self.who)(&named) {
             Answer::Write(pseudonym, remark) => {
@@ -266,8 +278,8 @@ impl<W: Write> Copy<'_, W> {
     fn write(&mut self, record: &StringRecord, pseudonym: &str) {
         let patient_at = self.places.layout.position(self.places.patient);
         let cell = |at: usize| if Some(at) == patient_at { pseudonym } else { record.get(at).unwrap_or_default() };
-        let added = patient_at.is_none().then_some(pseudonym);
-        let cells = self.places.kept.iter().map(|(at, _)| cell(*at));
+        let added = self.places.added.as_ref().map(|_| pseudonym);
+        let cells = self.places.kept.iter().map(|(at, ..)| cell(*at));
         self.failed |= self.writer.write_record(cells.chain(added)).is_err();
     }
 }

@@ -138,6 +138,11 @@ impl Import {
         &self.name
     }
 
+    /// The time zone of the laboratory's clock.
+    pub fn zone(&self) -> Zone {
+        self.times.zone
+    }
+
     /// The laboratory's own codes of a kind, in order of the file.
     pub(crate) fn mapped(&self, kind: CodeKind) -> &[Mapped] {
         &self.codes[kind as usize]

@@ -5,6 +5,7 @@
 //! [`acknowledge`] reads what a practice sends back.
 
 pub mod acknowledge;
+pub mod exported;
 pub mod profile;
 
 use labtriage_core::backlog::Backlog;

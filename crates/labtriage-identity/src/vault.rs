@@ -40,6 +40,11 @@ impl Vault {
         self.persons.is_empty()
     }
 
+    /// Everybody, in order of number.
+    pub fn persons(&self) -> impl Iterator<Item = &Person> {
+        self.persons.values().map(|entry| &entry.person)
+    }
+
     /// Notes a person under a pseudonym, which becomes the one that is written. What the new facts lack is kept
     /// of the old ones. A pseudonym that stood for another person stands for this one from now on.
     pub fn note(&mut self, person: Person, pseudonym: OwnedPseudonym) {
@@ -218,7 +223,10 @@ mod tests {
     fn a_store_is_saved_and_opened_and_a_damaged_one_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("identities.age");
-        let (lock, unlock) = (Lock::passphrase("p".to_owned()), Unlock::passphrase("p".to_owned()));
+        let (secret, recipient) = crate::seal::new_identity();
+        std::fs::write(folder.path().join("secret"), secret.as_bytes()).unwrap();
+        let lock = Lock::recipient(&recipient).unwrap();
+        let unlock = Unlock::from_file(&folder.path().join("secret")).unwrap();
         let vault = vault(&ring(ONE), &[person("9434765919", "1950-02-28", "Ada Byron")]);
         assert!(matches!(Vault::open(&path, &unlock), Err(IdentityError::Io { .. })));
         vault.save(&path, &lock).unwrap();

@@ -1,10 +1,17 @@
 //! What did the user ask for? The command line, as typed.
 
+mod identities;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use labtriage_core::plan::Rule;
+
+pub(crate) use identities::{
+    AcknowledgeArguments, ExportArguments, IdentitiesCommand, ImportArguments, KeysArguments, LockArguments,
+    RecallsCommand, RotateArguments, UnlockArguments,
+};
 
 /// Exit codes, as shown in `--help` and in the README.
 const EXIT_CODES: &str = "\
@@ -71,6 +78,15 @@ pub(crate) enum Command {
     /// Write the exact mixed-integer model of a small backlog, for a general solver.
     #[command(after_help = MODEL_EXAMPLES)]
     Model(ModelArguments),
+    /// Make pseudonyms of an extract that names patients, and keep who is who in an encrypted store.
+    #[command(after_help = identities::IMPORT_EXAMPLES)]
+    Import(ImportArguments),
+    /// Make keys, or give the store's patients new pseudonyms.
+    #[command(subcommand)]
+    Identities(IdentitiesCommand),
+    /// Write practices' lists with identities, and read their answers.
+    #[command(subcommand)]
+    Recalls(RecallsCommand),
     /// Print completions for a shell.
     Completions {
         /// The shell.

@@ -4,5 +4,8 @@ mod charged;
 pub(crate) mod check;
 pub(crate) mod explain;
 pub(crate) mod generate;
+pub(crate) mod identities;
+pub(crate) mod import;
 pub(crate) mod model;
 pub(crate) mod plan;
+pub(crate) mod recalls;

@@ -3,6 +3,7 @@
 use labtriage_core::audit::Violation;
 use labtriage_core::finding::Finding;
 use labtriage_formats::outputs::OutputError;
+use labtriage_identity::IdentityError;
 
 /// Exit code: made, but a strict-band line is not met.
 pub(crate) const STRICT_NOT_MET: u8 = 1;
@@ -20,6 +21,8 @@ pub(crate) enum Failure {
     Findings(Vec<Finding>),
     /// The outputs could not be written.
     Output(OutputError),
+    /// A key or a store of identities could not be used.
+    Identity(IdentityError),
     /// A plan file that was to be checked breaks laws.
     Unlawful(Vec<Violation>),
     /// A plan of ours breaks laws: a bug.
@@ -31,7 +34,7 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
-            Self::Findings(_) | Self::Output(_) | Self::Unlawful(_) => BAD_INPUT,
+            Self::Findings(_) | Self::Output(_) | Self::Identity(_) | Self::Unlawful(_) => BAD_INPUT,
             Self::OurPlanIsUnlawful(_) | Self::Bug(_) => OUR_BUG,
         }
     }
@@ -52,5 +55,11 @@ impl From<Vec<Finding>> for Failure {
 impl From<OutputError> for Failure {
     fn from(error: OutputError) -> Self {
         Self::Output(error)
+    }
+}
+
+impl From<IdentityError> for Failure {
+    fn from(error: IdentityError) -> Self {
+        Self::Identity(error)
     }
 }

@@ -11,8 +11,9 @@ const DATE_FORMATS: [&str; 9] =
 /// What a row's own person may not be found by in another column.
 pub(super) struct Elsewhere {
     dates: Vec<String>,
-    /// In small letters, its words parted by one blank; only names of several words, for codes may be words too.
-    name: Option<String>,
+    /// In small letters, its words parted by one blank, from any word of it on; only names of several words, for codes
+    /// may be words too.
+    names: Vec<String>,
 }
 
 impl Elsewhere {
@@ -21,7 +22,9 @@ impl Elsewhere {
             .into_iter()
             .flat_map(|born| DATE_FORMATS.iter().map(move |format| born.format(format).to_string().to_lowercase()));
         let words = words(name);
-        Self { dates: dates.collect(), name: (words.len() > 1).then(|| words.join(" ")) }
+        let turns = if words.len() > 1 { words.len() } else { 0 };
+        let names = (0..turns).map(|turn| [&words[turn..], &words[..turn]].concat().join(" "));
+        Self { dates: dates.collect(), names: names.collect() }
     }
 
     /// Whether an identity is in a cell; dates are not looked for among times.
@@ -31,7 +34,8 @@ impl Elsewhere {
         }
         let plain = cell.to_lowercase();
         let dated = !times && self.dates.iter().any(|date| stands_alone(&plain, date));
-        let named = self.name.as_ref().is_some_and(|name| stands_alone(&words(&plain).join(" "), name));
+        let spaced = words(&plain).join(" ");
+        let named = self.names.iter().any(|name| stands_alone(&spaced, name));
         dated || named || holds_nhs_number(cell)
     }
 }
@@ -69,6 +73,7 @@ mod tests {
             "seen 28021950",
             "28 Feb 1950",
             "Byron Ada",
+            "Ada Byron",
             "for BYRON, ADA",
         ] {
             check(cell, true);
