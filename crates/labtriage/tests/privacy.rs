@@ -119,10 +119,16 @@ impl Bench {
 
     /// Exit code, output and words of a command of words without blanks.
     fn run(&self, line: &str) -> (i32, String) {
+        self.run_with(line, &[])
+    }
+
+    /// The same with these variables in the environment.
+    fn run_with(&self, line: &str, variables: &[(&str, &str)]) -> (i32, String) {
         let run = Command::new(env!("CARGO_BIN_EXE_labtriage"))
             .args(line.split_whitespace())
             .env_remove("LABTRIAGE_PSEUDONYM_KEYS")
             .env_remove("LABTRIAGE_STORE_PASSPHRASE")
+            .envs(variables.iter().copied())
             .current_dir(self.folder.path())
             .output()
             .unwrap();
@@ -260,6 +266,19 @@ fn an_extract_that_names_patients_is_not_planned() {
 }
 
 #[test]
+fn a_date_of_birth_that_cannot_be_believed_costs_no_tube() {
+    let bench = Bench::new();
+    let row = GOOD.lines().nth(1).unwrap();
+    let rows =
+        [row.replace("03/04/1961", "03/04/2061"), row.replace("A3,R3", "A8,R8").replace("03/04/1961", "April 61")];
+    bench.write("extract/backlog.csv", format!("{HEADER}{}\n", rows.join("\n")).as_bytes());
+    let words = bench.done(&format!("{IMPORT} --out tonight"));
+    assert!(words.contains("B034") && words.contains("(2 rows, the first:"), "{words}");
+    assert!(words.contains("4 rows, 1 set aside, 1 persons"), "{words}");
+    silent("the import", words.replace("2061", "").as_bytes());
+}
+
+#[test]
 fn the_order_of_the_rows_changes_no_pseudonym_and_no_person() {
     let bench = Bench::new();
     let export = |name: &str| {
@@ -352,6 +371,27 @@ fn wrong_missing_and_damaged_keys_and_stores_are_said_plainly() {
     );
     assert_eq!(fs::read(bench.path("store.age")).unwrap(), whole, "a refused import left the store as it was");
     bench.refused("identities keys --out keys", "cannot write `keys/pseudonym.keys`");
+}
+
+#[test]
+fn keys_and_a_passphrase_may_stand_in_the_environment() {
+    let bench = Bench::planned();
+    let keys = bench.read("keys/pseudonym.keys");
+    let variables = [("LABTRIAGE_PSEUDONYM_KEYS", keys.as_str()), ("LABTRIAGE_STORE_PASSPHRASE", "open sesame")];
+    let import = "import extract --store other.age --max-quarantine 100 --out again";
+    let (code, words) = bench.run_with(import, &variables);
+    assert_eq!(code, 0, "{words}");
+    assert_eq!(bench.read("again/backlog.csv"), bench.read("tonight/backlog.csv"));
+    let export = "recalls export --plan tonight/plan --all --profile generic --store other.age --out lists";
+    bench.refused(export, "nothing was given to unlock the identity store with");
+    let (code, words) = bench.run_with(export, &[("LABTRIAGE_STORE_PASSPHRASE", "shut sesame")]);
+    assert!(code == 2 && words.contains("it was locked for another") && !words.contains("sesame"), "{words}");
+    let (code, words) = bench.run_with(export, &variables);
+    assert!(code == 0 && bench.path("lists/practices/Z00001.csv").exists(), "{words}");
+    let bad = [("LABTRIAGE_PSEUDONYM_KEYS", "k1 0123456789abcdef"), variables[1]];
+    let (code, words) = bench.run_with(&import.replace("again", "bad").replace("other", "bad"), &bad);
+    let expected = "line 1 of LABTRIAGE_PSEUDONYM_KEYS is no pseudonym key";
+    assert!(code == 2 && words.contains(expected) && !words.contains("abcdef"), "{words}");
 }
 
 #[test]

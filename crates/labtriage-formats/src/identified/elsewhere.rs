@@ -8,6 +8,10 @@ use crate::numbers::holds_nhs_number;
 const DATE_FORMATS: [&str; 9] =
     ["%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y", "%d/%m/%y", "%Y%m%d", "%d%m%Y", "%d %b %Y", "%d-%b-%Y"];
 
+/// Digits of an NHS number, and the fewest of a date.
+const NUMBER_DIGITS: usize = 10;
+const DATE_DIGITS_MIN: usize = 6;
+
 /// What a row's own person may not be found by in another column.
 pub(super) struct Elsewhere {
     dates: Vec<String>,
@@ -29,21 +33,34 @@ impl Elsewhere {
 
     /// Whether an identity is in a cell; dates are not looked for among times.
     pub(super) fn is_in(&self, cell: &str, times: bool) -> bool {
-        if cell.is_empty() {
-            return false;
+        // Most cells are codes and times, of which a look at their digits and blanks is enough.
+        let digits = cell.bytes().filter(u8::is_ascii_digit).count();
+        if digits >= NUMBER_DIGITS && holds_nhs_number(cell) {
+            return true;
         }
-        let plain = cell.to_lowercase();
-        let dated = !times && self.dates.iter().any(|date| stands_alone(&plain, date));
-        let spaced = words(&plain).join(" ");
-        let named = self.names.iter().any(|name| stands_alone(&spaced, name));
-        dated || named || holds_nhs_number(cell)
+        let dated = digits >= DATE_DIGITS_MIN && !times;
+        dated && self.has_date(cell) || cell.contains(is_between) && self.has_name(cell)
     }
+
+    fn has_date(&self, cell: &str) -> bool {
+        let plain = cell.to_lowercase();
+        self.dates.iter().any(|date| stands_alone(&plain, date))
+    }
+
+    fn has_name(&self, cell: &str) -> bool {
+        let spaced = words(cell).join(" ");
+        self.names.iter().any(|name| stands_alone(&spaced, name))
+    }
+}
+
+/// What may stand between two words of a name.
+fn is_between(c: char) -> bool {
+    c.is_whitespace() || matches!(c, ',' | ';' | '.' | '(' | ')')
 }
 
 /// The words of a text in small letters, without commas and the like.
 fn words(text: &str) -> Vec<String> {
-    let parted = text.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '.' | '(' | ')'));
-    parted.filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
+    text.split(is_between).filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
 }
 
 /// Whether a text holds another that is no part of a longer word or number.
@@ -74,6 +91,7 @@ mod tests {
             "28 Feb 1950",
             "Byron Ada",
             "Ada Byron",
+            "ada;byron",
             "for BYRON, ADA",
         ] {
             check(cell, true);

@@ -22,43 +22,44 @@ impl<'a> Register<'a> {
         Self { ring, today, seen: BTreeMap::new(), vault: Vault::default() }
     }
 
-    /// First reading: gathers what all rows say of a person, whatever their order.
+    /// First reading, which writes nothing: gathers what all rows say of a person, whatever their order.
     pub(super) fn look(&mut self, named: &Named<'_>) -> Answer {
         if let Ok(number) = NhsNumber::parse(named.nhs_number) {
             let person = self.person(number, named);
             let seen = self.seen.entry(number).or_insert_with(|| Some(person.clone()));
             *seen = seen.take().and_then(|seen| together(seen, person));
         }
-        self.name(named)
+        Answer::Write(String::new(), None)
     }
 
     /// Second reading: notes the person of a row that is written, and sets rows of two people aside.
     pub(super) fn note(&mut self, named: &Named<'_>) -> Answer {
-        if let Ok(number) = NhsNumber::parse(named.nhs_number) {
-            match self.seen.get(&number) {
-                Some(Some(person)) => self.vault.note(person.clone(), self.ring.pseudonym(&number)),
-                _ => {
-                    return Answer::SetAside(Code::IdentityConflict, "rows of this NHS number differ in date of birth");
-                }
-            }
-        }
-        self.name(named)
+        let Ok(number) = NhsNumber::parse(named.nhs_number) else { return self.name(named) };
+        let Some(Some(person)) = self.seen.get(&number) else {
+            return Answer::SetAside(Code::IdentityConflict, "rows of this NHS number differ in date of birth");
+        };
+        let pseudonym = self.ring.pseudonym(&number);
+        let text = pseudonym.expose().to_owned();
+        self.vault.note(person.clone(), pseudonym);
+        Answer::Write(text, self.remark(named))
     }
 
-    /// The pseudonym of a row, without noting anybody.
+    /// The pseudonym of a row, without noting anybody; a row that names nobody keeps the one it has.
     pub(super) fn name(&self, named: &Named<'_>) -> Answer {
-        let pseudonym = match (named.nhs_number, named.patient) {
-            ("", "") => return Answer::Write(String::new(), None),
-            ("", patient) => patient.to_owned(),
-            (number, _) => match NhsNumber::parse(number) {
-                Ok(number) => self.ring.pseudonym(&number).expose().to_owned(),
-                Err(bad) => return Answer::SetAside(Code::BadNhsNumber, words(bad)),
-            },
-        };
-        let born = named.date_of_birth.is_some_and(|date| DateOfBirth::new(date, self.today).is_none());
-        let remark = (born || named.date_unreadable)
-            .then_some((Code::BadDateOfBirth, "the date of birth cannot be read or believed: it is left out"));
-        Answer::Write(pseudonym, remark)
+        if named.nhs_number.is_empty() {
+            return Answer::Write(named.patient.to_owned(), None);
+        }
+        match NhsNumber::parse(named.nhs_number) {
+            Ok(number) => Answer::Write(self.ring.pseudonym(&number).expose().to_owned(), self.remark(named)),
+            Err(bad) => Answer::SetAside(Code::BadNhsNumber, words(bad)),
+        }
+    }
+
+    /// What is to be said about the date of birth.
+    fn remark(&self, named: &Named<'_>) -> Option<(Code, &'static str)> {
+        let impossible = named.date_of_birth.is_some_and(|date| DateOfBirth::new(date, self.today).is_none());
+        (impossible || named.date_unreadable)
+            .then_some((Code::BadDateOfBirth, "the date of birth cannot be read or believed: it is left out"))
     }
 
     fn person(&self, nhs_number: NhsNumber, named: &Named<'_>) -> Person {
