@@ -1,5 +1,7 @@
 //! What did the user ask for? The command line, as typed.
 
+mod identities;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +10,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use labtriage_core::plan::Rule;
 use labtriage_core::time::Instant;
 use labtriage_ledger::Head;
+
+pub(crate) use identities::{
+    AcknowledgeArguments, ExportArguments, IdentitiesCommand, ImportArguments, KeysArguments, LockArguments,
+    RecallsCommand, RotateArguments, UnlockArguments,
+};
 
 /// Exit codes, as shown in `--help` and in the README.
 const EXIT_CODES: &str = "\
@@ -89,6 +96,15 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: LedgerCommand,
     },
+    /// Make pseudonyms of an extract that names patients, and keep who is who in an encrypted store.
+    #[command(after_help = identities::IMPORT_EXAMPLES)]
+    Import(ImportArguments),
+    /// Make keys, or give the store's patients new pseudonyms.
+    #[command(subcommand)]
+    Identities(IdentitiesCommand),
+    /// Write practices' lists with identities, and read their answers.
+    #[command(subcommand)]
+    Recalls(RecallsCommand),
     /// Print completions for a shell.
     Completions {
         /// The shell.
