@@ -92,7 +92,7 @@ fn settle(
 }
 
 /// Marks the lines that a result answers, and returns the results that belong to none.
-pub(crate) fn mark_resulted<'a>(
+pub fn mark_resulted<'a>(
     catalogue: &Catalogue,
     backlog: &Backlog,
     results: &'a [ResultRow],

@@ -97,6 +97,10 @@ codes! {
     BadCode "B030" Quarantine "a code with characters that codes do not have";
     ResultUnmatched "B031" Warning "a result that belongs to no patient or test of this run";
     RepeatedTest "B032" Warning "a test is named twice on one tube: one line is kept";
+    BadNhsNumber "B033" Quarantine "an NHS number that is none";
+    BadDateOfBirth "B034" Warning "a date of birth that cannot be read or believed: it is left out";
+    IdentityConflict "B035" Quarantine "rows of one NHS number state different dates of birth";
+    IdentityElsewhere "B036" Quarantine "a column that is not for it holds an identity";
     StalePlanInput "P001" Fatal "an input has changed since the plan was made";
     PlanUnreadable "P002" Fatal "the plan file cannot be read";
     PlanMismatch "P003" Fatal "the plan does not fit its inputs";

@@ -1,4 +1,6 @@
 //! Does `docs/errors.md` say of every code what the program says, and of nothing else?
+//!
+//! The ledger's codes (`L…`) are not of the core; the ledger has such a test of its own.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +15,9 @@ fn rows() -> BTreeMap<&'static str, Vec<&'static str>> {
     for line in PAGE.lines().filter(|line| line.starts_with("| `")) {
         let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
         let code = cells[0].trim_matches('`');
+        if code.starts_with('L') {
+            continue;
+        }
         assert!(cells[1..].iter().all(|cell| !cell.is_empty()), "`{code}` has an empty cell");
         assert!(rows.insert(code, cells[1..].to_vec()).is_none(), "`{code}` has two rows");
     }

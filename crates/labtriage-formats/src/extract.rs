@@ -164,7 +164,7 @@ pub fn read_extract(reader: impl Read, name: &str, context: &Context<'_>) -> Res
     let (line, header) = rows.header()?;
     let wanted: Vec<Wanted<'_>> =
         COLUMNS.iter().zip(&import.columns).map(|(&canonical, header)| Wanted { canonical, header }).collect();
-    let layout = Layout::new(&header, &wanted, &import.ignore, &Column::OBLIGATORY)
+    let layout = Layout::new(&header, &wanted, import, &Column::OBLIGATORY)
         .map_err(|findings| findings.into_iter().map(|finding| finding.at(name, line, 0)).collect::<Vec<_>>())?;
     let mut row_reader = RowReader::new(context, codes, layout);
     let mut gathered = Gathered { notes: Notes::new(name), ..Gathered::default() };
@@ -233,14 +233,19 @@ impl Gathered {
 
 /// The finding that stops a run when more than so many percent of the rows were set aside.
 pub fn check_quarantine(extract: &Extract, max_percent: f64) -> Option<Finding> {
-    let (aside, all) = (extract.quarantine.len(), extract.rows_read);
+    check_set_aside(&extract.quarantine, extract.rows_read, max_percent)
+}
+
+/// The same of the rows of any file, of which so many were read.
+pub fn check_set_aside(quarantine: &[QuarantinedRow], rows_read: u64, max_percent: f64) -> Option<Finding> {
+    let (aside, all) = (quarantine.len(), rows_read);
     let percent = aside as f64 * 100.0 / all.max(1) as f64;
     // Written so that a limit that is no number stops the run.
     if percent <= max_percent {
         return None;
     }
     let mut counts = vec![0_u64; Code::ALL.len()];
-    for finding in extract.quarantine.iter().flat_map(|row| row.findings.iter()) {
+    for finding in quarantine.iter().flat_map(|row| row.findings.iter()) {
         counts[finding.code as usize] += 1;
     }
     let (most, count) = Code::ALL.iter().zip(counts).max_by_key(|(code, count)| (*count, std::cmp::Reverse(**code)))?;

@@ -1,5 +1,7 @@
 //! How does a laboratory's extract say what ours says? Its headers, dates, lists and codes.
 
+use chrono::NaiveDate;
+use chrono::format::{Item, StrftimeItems};
 use labtriage_core::catalogue::Condition;
 use labtriage_core::finding::Finding;
 use labtriage_core::time::Zone;
@@ -7,10 +9,12 @@ use labtriage_core::time::Zone;
 use crate::config::toml_file::{Cursor, TomlFile, Value};
 use crate::extract::COLUMNS;
 use crate::extract::times::{TimeFormat, TimeFormats};
-use crate::results;
+use crate::{identified, results};
 
 /// The formats that count when `[times] formats` is not there.
 const FORMATS: [&str; 3] = ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%d/%m/%Y %H:%M"];
+/// The formats of a date of birth that count when `[identities] date_formats` is not there.
+const DATE_FORMATS: [&str; 2] = ["%Y-%m-%d", "%d/%m/%Y"];
 /// The most entries of a list, and the longest code of a laboratory in bytes.
 const LIST_MAX: usize = 100;
 const CODE_BYTES_MAX: usize = 64;
@@ -87,6 +91,8 @@ pub struct Import {
     pub(crate) columns: Vec<String>,
     pub(crate) result_columns: Vec<String>,
     pub(crate) ignore: Vec<String>,
+    pub(crate) identity_columns: Vec<String>,
+    pub(crate) date_formats: Vec<String>,
     codes: [Vec<Mapped>; 7],
 }
 
@@ -107,6 +113,8 @@ impl Default for Import {
             columns: own(&COLUMNS),
             result_columns: own(&results::COLUMNS),
             ignore: Vec::new(),
+            identity_columns: own(&identified::COLUMNS),
+            date_formats: own(&DATE_FORMATS),
             codes: Default::default(),
         }
     }
@@ -128,6 +136,11 @@ impl Import {
     /// The file it was read from, as the user named it.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The time zone of the laboratory's clock.
+    pub fn zone(&self) -> Zone {
+        self.times.zone
     }
 
     /// The laboratory's own codes of a kind, in order of the file.
@@ -159,6 +172,10 @@ fn read_root(name: &str, root: &mut Cursor<'_>) -> Option<Import> {
         headers(columns, &COLUMNS).zip(ignore)
     });
     let result_columns = section(root, "results", |columns| headers(columns, &results::COLUMNS));
+    let identities = section(root, "identities", |columns| {
+        let formats = columns.or("date_formats", own.date_formats.clone(), date_formats);
+        headers(columns, &identified::COLUMNS).zip(formats)
+    });
     let codes = section(root, "codes", |codes| {
         let maps = CodeKind::ALL.map(|kind| codes.or(kind.section(), Vec::new(), mapping));
         let mut all: [Vec<Mapped>; 7] = Default::default();
@@ -168,6 +185,8 @@ fn read_root(name: &str, root: &mut Cursor<'_>) -> Option<Import> {
         Some(all)
     });
     let ((separator, held_mark), (columns, ignore)) = lists.zip(columns)?;
+    let (identity_columns, date_formats) = identities?;
+    apart(root, &identity_columns, columns.iter().chain(result_columns.as_ref()?))?;
     Some(Import {
         name: name.to_owned(),
         delimiter: delimiter?,
@@ -178,6 +197,8 @@ fn read_root(name: &str, root: &mut Cursor<'_>) -> Option<Import> {
         columns,
         result_columns: result_columns?,
         ignore,
+        identity_columns,
+        date_formats,
         codes: codes?,
     })
 }
@@ -206,6 +227,14 @@ fn headers(table: &mut Cursor<'_>, ours: &[&'static str]) -> Option<Vec<String>>
         }
     }
     Some(named)
+}
+
+/// A column that names patients is no other column too.
+fn apart<'a>(root: &Cursor<'_>, identities: &[String], mut others: impl Iterator<Item = &'a String>) -> Option<()> {
+    let Some(both) = others.find(|other| identities.contains(other)) else { return Some(()) };
+    let message = format!("`{both}` is a column of `[identities]` and of `[columns]` or `[results]`");
+    root.report(Finding::new(labtriage_core::finding::Code::DuplicateCode, message));
+    None
 }
 
 fn header(value: Value<'_>) -> Option<String> {
@@ -242,6 +271,26 @@ fn formats(value: Value<'_>) -> Option<Vec<TimeFormat>> {
         return value.wrong_kind("a list of 1 to 100 formats");
     }
     Some(formats)
+}
+
+fn date_formats(value: Value<'_>) -> Option<Vec<String>> {
+    let expected = "a format of year, month and day such as `%d/%m/%Y`";
+    let formats = value.list(|value| value.parsed(expected, |text| says_a_date(text).then(|| text.to_owned())))?;
+    if formats.is_empty() || formats.len() > LIST_MAX {
+        return value.wrong_kind("a list of 1 to 100 formats");
+    }
+    Some(formats)
+}
+
+/// Whether a format says a whole date, and nothing that a date cannot say.
+fn says_a_date(format: &str) -> bool {
+    use std::fmt::Write;
+    let Some(sample) = NaiveDate::from_ymd_opt(2024, 11, 23) else { return false };
+    let mut written = String::new();
+    let sound = !format.contains("%y") && StrftimeItems::new(format).all(|item| item != Item::Error);
+    sound
+        && write!(written, "{}", sample.format(format)).is_ok()
+        && NaiveDate::parse_from_str(&written, format) == Ok(sample)
 }
 
 /// Line and column of a value, from 1.
@@ -322,12 +371,17 @@ mod tests {
             accession = \"Lab No\"
             [codes.tests]
             FBCP = \"FBC\"
+            [identities]
+            name = \"Surname, First name\"
+            date_formats = [\"%d-%b-%Y\"]
         ";
         let import = Import::read("import.toml", text).unwrap();
         assert_eq!((import.delimiter, import.separator, import.held_mark.as_str()), (b'\t', '|', "(held)"));
         assert_eq!(import.default_condition, Condition::Refrigerated);
         assert_eq!((import.columns[0].as_str(), import.columns[1].as_str()), ("Lab No", "request"));
         assert_eq!(import.ignore, ["Comment"]);
+        assert_eq!(import.identity_columns, ["nhs_number", "date_of_birth", "Surname, First name"]);
+        assert_eq!(import.date_formats, ["%d-%b-%Y"]);
         assert_eq!(
             (import.mapped(CodeKind::Test)[0].ours.as_str(), import.mapped(CodeKind::Test)[0].line),
             ("FBC", 18)
@@ -344,6 +398,9 @@ mod tests {
         check("[columns]\naccession = \"request\"", &["both read from one column"]);
         check("[times]\nformats = []", &["1 to 100 formats"]);
         check("[codes.tests]\n\"\" = \"FBC\"\nX = 3", &["of the laboratory", "in quotes"]);
+        check("[identities]\ndate_formats = [\"%d/%m\", \"%d/%m/%y\"]", &["year, month and day"; 2]);
+        check("[identities]\nname = \"patient\"", &["`patient` is a column of `[identities]`"]);
+        check("[identities]\nname = \"nhs_number\"", &["both read from one column"]);
         check("[colour]", &["unknown key `colour`"]);
     }
 }

@@ -3,8 +3,11 @@
 pub mod config;
 pub mod digest;
 pub mod extract;
+pub mod identified;
 pub mod import;
+pub mod numbers;
 pub mod outputs;
 pub mod plan_json;
+pub mod recalls;
 pub mod results;
 pub mod scenario;

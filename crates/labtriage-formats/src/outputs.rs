@@ -24,8 +24,10 @@ use std::io::{self, Write};
 use labtriage_core::plan::Plan;
 use labtriage_core::snapshot::Snapshot;
 
-pub use folder::{OutputError, OutputFolder, TOP_LEVEL, file_names};
-pub use quarantine::QuarantineEntry;
+pub(crate) use cells::guarded;
+pub use folder::{FolderKind, OutputError, OutputFolder, file_names};
+pub use quarantine::{QuarantineEntry, write_quarantine};
+pub use recalls::write_left_out;
 pub use summary_json::summary_json;
 pub use summary_text::{Extras, percent_of_millionths, summary_text};
 
@@ -73,7 +75,7 @@ fn write_rest(folder: &OutputFolder, outputs: &Outputs<'_>) -> Result<(), Output
     discards::write(folder, outputs)?;
     recalls::write(folder, outputs)?;
     holds::write(folder, outputs)?;
-    quarantine::write(folder, outputs.quarantine)?;
+    write_quarantine(folder, "quarantine.csv", outputs.quarantine)?;
     let mut file = folder.file("summary.txt")?;
     written("summary.txt", file.write_all(outputs.summary.as_bytes()))
 }

@@ -45,7 +45,7 @@ pub fn read_results(reader: impl Read, name: &str, context: &Context<'_>) -> Res
     let (line, header) = rows.header()?;
     let wanted: Vec<Wanted<'_>> =
         COLUMNS.iter().zip(&import.result_columns).map(|(&canonical, header)| Wanted { canonical, header }).collect();
-    let layout = Layout::new(&header, &wanted, &import.ignore, &OBLIGATORY)
+    let layout = Layout::new(&header, &wanted, import, &OBLIGATORY)
         .map_err(|findings| findings.into_iter().map(|finding| finding.at(name, line, 0)).collect::<Vec<_>>())?;
     let mut results = Vec::new();
     let mut quarantine = Vec::new();

@@ -25,7 +25,8 @@ use labtriage_core::summary::Summary;
 use labtriage_core::table::{CellIx, CollectionPointIx, DepartureIx, Ix, OverrideIx, SlotIx, Table};
 use labtriage_core::units::{Cost, Percent};
 use labtriage_formats::outputs::{
-    Extras, OutputError, OutputFolder, Outputs, QuarantineEntry, file_names, summary_json, summary_text, write_outputs,
+    Extras, FolderKind, OutputError, OutputFolder, Outputs, QuarantineEntry, file_names, summary_json, summary_text,
+    write_outputs,
 };
 use labtriage_formats::plan_json::{
     Bound, Document, Input, StageBound, StatedFairness, Stopped, read_plan, write_plan,
@@ -164,7 +165,7 @@ fn files(snapshot: &Snapshot, plan: &Plan) -> BTreeMap<String, String> {
 }
 
 fn write_to(target: &Path, snapshot: &Snapshot, plan: &Plan) {
-    let folder = OutputFolder::create(target).unwrap();
+    let folder = OutputFolder::create(target, FolderKind::Plan).unwrap();
     let document = document(snapshot, plan);
     let summary = Summary::of(snapshot, plan, document.cost, None);
     let summary = summary_text(
@@ -647,12 +648,12 @@ fn names_in(folder: &Path) -> Vec<String> {
 fn a_folder_dropped_before_it_is_finished_leaves_nothing() {
     let place = tempfile::tempdir().unwrap();
     let target = place.path().join("out");
-    let folder = OutputFolder::create(&target).unwrap();
+    let folder = OutputFolder::create(&target, FolderKind::Plan).unwrap();
     folder.file("worklists/HUB.csv").unwrap();
     drop(folder);
     assert!(names_in(place.path()).is_empty());
     let panicked = std::panic::catch_unwind(|| {
-        let folder = OutputFolder::create(&target).unwrap();
+        let folder = OutputFolder::create(&target, FolderKind::Plan).unwrap();
         folder.file(plan_name()).unwrap();
         panic!("in the middle");
     });
@@ -696,7 +697,7 @@ fn what_killed_runs_left_is_deleted_and_nothing_else() {
         names
     };
     // A run that is still at work, however long, keeps its folder; nothing is in the place of the earlier output yet.
-    let slow = OutputFolder::create(&target).unwrap();
+    let slow = OutputFolder::create(&target, FolderKind::Plan).unwrap();
     assert_eq!(slow.swept(), 2);
     let names = names_in(place.path());
     let at_work = names.iter().find(|name| name.contains(&format!("-new-{}-", std::process::id()))).unwrap();
@@ -704,7 +705,7 @@ fn what_killed_runs_left_is_deleted_and_nothing_else() {
     write_to(&target, &snapshot, &plan);
     assert_eq!(names_in(place.path()), there(&["out", ".out.labtriage-old-12-0", at_work]));
     drop(slow);
-    assert_eq!(OutputFolder::create(&target).unwrap().swept(), 1);
+    assert_eq!(OutputFolder::create(&target, FolderKind::Plan).unwrap().swept(), 1);
     assert_eq!(names_in(place.path()), there(&["out"]));
     assert_eq!(fs::read_to_string(place.path().join("out.labtriage-new-12-0").join(plan_name())).unwrap(), "PSEUDO1");
 }
@@ -732,7 +733,7 @@ fn what_is_not_ours_is_refused_and_left_alone() {
         let place = tempfile::tempdir().unwrap();
         let target = place.path().join("out");
         prepare(&target);
-        let error = OutputFolder::create(&target).unwrap_err();
+        let error = OutputFolder::create(&target, FolderKind::Plan).unwrap_err();
         assert!(matches!(error, OutputError::NotOurs { .. }), "{error}");
         assert_eq!(names_in(place.path()), ["out"]);
         error.to_string()
@@ -752,7 +753,7 @@ fn what_is_not_ours_is_refused_and_left_alone() {
     // Something may turn up while the output is being written.
     let place = tempfile::tempdir().unwrap();
     let target = place.path().join("out");
-    let folder = OutputFolder::create(&target).unwrap();
+    let folder = OutputFolder::create(&target, FolderKind::Plan).unwrap();
     fs::create_dir(&target).unwrap();
     fs::write(target.join("notes.txt"), "mine").unwrap();
     assert!(folder.finish().is_err());
@@ -765,7 +766,7 @@ fn an_empty_folder_is_used_and_paths_stay_inside() {
     let place = tempfile::tempdir().unwrap();
     let target = place.path().join("out");
     fs::create_dir(&target).unwrap();
-    let folder = OutputFolder::create(&target).unwrap();
+    let folder = OutputFolder::create(&target, FolderKind::Plan).unwrap();
     for path in ["../x", "/etc/x", "a//b", "", ".", "a/../b", "a/.b", "a\\b"] {
         assert!(folder.file(path).is_err(), "{path}");
     }

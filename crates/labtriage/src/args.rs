@@ -1,10 +1,20 @@
 //! What did the user ask for? The command line, as typed.
 
+mod identities;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::{NaiveDate, NaiveTime};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use labtriage_core::plan::Rule;
+use labtriage_core::time::Instant;
+use labtriage_ledger::Head;
+
+pub(crate) use identities::{
+    AcknowledgeArguments, ExportArguments, IdentitiesCommand, ImportArguments, KeysArguments, LockArguments,
+    RecallsCommand, RotateArguments, UnlockArguments,
+};
 
 /// Exit codes, as shown in `--help` and in the README.
 const EXIT_CODES: &str = "\
@@ -46,6 +56,15 @@ Examples:
   labtriage generate --scenario synnovis-week-1 --samples 11000 --seed 1 --out week-1
   labtriage generate --scenario normal-night --samples 1000000 --seed 7 --out big --hostile";
 
+const LEDGER_EXAMPLES: &str = "\
+Examples:
+  labtriage ledger verify --ledger lab.ledger
+  labtriage ledger backup --ledger postgres://lab@db.example/lab --out lab-2026-11-23.jsonl
+  labtriage ledger restore lab-2026-11-23.jsonl --ledger new.ledger
+  labtriage ledger vacuum --ledger lab.ledger --before 2026-06-01 --who 'A. Manager'
+
+A password in a URL can be seen by other users of the machine: PGPASSWORD or a password file (PGPASSFILE) hide it.";
+
 /// Which waiting samples to test, where and when, and whom to call back.
 #[derive(Parser, Debug)]
 #[command(name = "labtriage", version, about, after_help = EXIT_CODES, propagate_version = true)]
@@ -71,6 +90,21 @@ pub(crate) enum Command {
     /// Write the exact mixed-integer model of a small backlog, for a general solver.
     #[command(after_help = MODEL_EXAMPLES)]
     Model(ModelArguments),
+    /// Verify, save, restore or slim the ledger of what happened.
+    #[command(after_help = LEDGER_EXAMPLES)]
+    Ledger {
+        #[command(subcommand)]
+        command: LedgerCommand,
+    },
+    /// Make pseudonyms of an extract that names patients, and keep who is who in an encrypted store.
+    #[command(after_help = identities::IMPORT_EXAMPLES)]
+    Import(ImportArguments),
+    /// Make keys, or give the store's patients new pseudonyms.
+    #[command(subcommand)]
+    Identities(IdentitiesCommand),
+    /// Write practices' lists with identities, and read their answers.
+    #[command(subcommand)]
+    Recalls(RecallsCommand),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -201,6 +235,66 @@ pub(crate) struct ModelArguments {
     pub(crate) quiet: bool,
 }
 
+#[derive(Subcommand, Debug)]
+pub(crate) enum LedgerCommand {
+    /// Check that nothing that was recorded has been changed, taken out or put in.
+    Verify(VerifyArguments),
+    /// Save all entries to a file, also while a night is being recorded.
+    Backup(BackupArguments),
+    /// Build a ledger from a backup; there must be none at its address.
+    Restore(RestoreArguments),
+    /// Forget old entries that later ones have replaced; their digests stay.
+    Vacuum(VacuumArguments),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LedgerArguments {
+    /// The ledger: a SQLite file, or the URL of a PostgreSQL database.
+    #[arg(long, value_name = "FILE|postgres://…")]
+    pub(crate) ledger: String,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct VerifyArguments {
+    #[command(flatten)]
+    pub(crate) ledger: LedgerArguments,
+    /// The head that an earlier `verify` or `backup` printed: it shows that nothing was cut off since.
+    #[arg(long, value_name = "NUMBER:DIGEST", value_parser = head)]
+    pub(crate) anchor: Option<Head>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BackupArguments {
+    #[command(flatten)]
+    pub(crate) ledger: LedgerArguments,
+    /// Where the backup goes; an earlier file there is replaced.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RestoreArguments {
+    /// The backup.
+    #[arg(value_name = "BACKUP")]
+    pub(crate) backup: PathBuf,
+    #[command(flatten)]
+    pub(crate) ledger: LedgerArguments,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct VacuumArguments {
+    #[command(flatten)]
+    pub(crate) ledger: LedgerArguments,
+    /// Entries recorded before this day (UTC) may be forgotten.
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    pub(crate) before: Instant,
+    /// Who decides that; it is recorded.
+    #[arg(long, value_name = "USER")]
+    pub(crate) who: String,
+}
+
 /// How a model is written.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
 pub(crate) enum ModelFormat {
@@ -224,6 +318,21 @@ pub(crate) enum RuleName {
 fn seconds(typed: &str) -> Result<Duration, String> {
     let seconds = typed.parse().ok().and_then(|seconds: f64| Duration::try_from_secs_f64(seconds).ok());
     seconds.ok_or_else(|| "write seconds as 60 or 2.5".to_owned())
+}
+
+fn head(typed: &str) -> Result<Head, String> {
+    let (seq, digest) = typed.split_once(':').ok_or("write NUMBER:DIGEST, as `ledger verify` prints it")?;
+    let seq = seq.parse().map_err(|_| "the part before the colon must be a whole number")?;
+    if digest.len() != 64 || !digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+        return Err("the part after the colon must be a digest of 64 hexadecimal digits".to_owned());
+    }
+    Ok(Head { seq, digest: digest.to_owned() })
+}
+
+fn day(typed: &str) -> Result<Instant, String> {
+    let date = typed.parse::<NaiveDate>().ok();
+    let midnight = date.and_then(|date| Instant::from_utc(date.and_time(NaiveTime::MIN).and_utc()));
+    midnight.ok_or_else(|| "write a date as 2026-06-01".to_owned())
 }
 
 fn percent(typed: &str) -> Result<f64, String> {

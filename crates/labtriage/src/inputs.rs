@@ -14,7 +14,7 @@ use labtriage_formats::extract::{Context, QuarantinedRow, check_quarantine, read
 use labtriage_formats::import::Import;
 use labtriage_formats::outputs::QuarantineEntry;
 use labtriage_formats::plan_json::{self, Header, Input, RawPlan, read_plan};
-use labtriage_formats::results::read_results;
+use labtriage_formats::results::{Results, read_results};
 use labtriage_formats::scenario;
 
 use crate::failure::Failure;
@@ -31,13 +31,13 @@ const RESULTS: &str = "results.csv";
 
 /// The files of a run.
 pub(crate) struct Sources {
-    backlog: PathBuf,
-    results: Option<PathBuf>,
-    overrides: Option<SourcedFile>,
-    scenario: Option<SourcedFile>,
+    pub(crate) backlog: PathBuf,
+    pub(crate) results: Option<PathBuf>,
+    pub(crate) overrides: Option<SourcedFile>,
+    pub(crate) scenario: Option<SourcedFile>,
     /// The plan file of an earlier night.
     previous: Option<PathBuf>,
-    configuration: Configuration,
+    pub(crate) configuration: Configuration,
 }
 
 /// What the files hold.
@@ -148,7 +148,7 @@ impl Sources {
         timings: &mut Timings,
     ) -> Result<Night, Failure> {
         let (catalogue, network, policy) = self.configuration.read()?;
-        let import = Import::read(&self.configuration.import.file.name, &self.configuration.import.file.text)?;
+        let import = self.import()?;
         let now = self.now(now, network.zone)?;
         let open = |path: &Path| {
             File::open(path).map_err(|error| unreadable(path, &format!("cannot read this file: {}", error.kind())))
@@ -233,7 +233,23 @@ impl Sources {
         })
     }
 
-    fn now(&self, now: &Now<'_>, zone: Zone) -> Result<Instant, Failure> {
+    /// How the laboratory writes its files.
+    pub(crate) fn import(&self) -> Result<Import, Failure> {
+        Ok(Import::read(&self.configuration.import.file.name, &self.configuration.import.file.text)?)
+    }
+
+    /// Results in a file of their own, which may have come after the plan was made but not after `now`.
+    pub(crate) fn results_at(&self, path: &Path, snapshot: &Snapshot, now: Instant) -> Result<Results, Failure> {
+        let import = self.import()?;
+        let (catalogue, network, policy) = (&snapshot.catalogue, &snapshot.network, &snapshot.policy);
+        let context = Context { import: &import, catalogue, network, policy, now, progress: None };
+        let file =
+            File::open(path).map_err(|error| unreadable(path, &format!("cannot read this file: {}", error.kind())))?;
+        Ok(read_results(file, &file_name(path), &context)?)
+    }
+
+    /// The moment that was asked for.
+    pub(crate) fn now(&self, now: &Now<'_>, zone: Zone) -> Result<Instant, Failure> {
         match now {
             Now::Known(now) => Ok(*now),
             Now::Typed(Some(typed)) => parse_now(typed, zone),
@@ -358,7 +374,7 @@ fn bad_now(typed: &str) -> Finding {
         .hint("write 2024-06-10T20:00 or 2024-06-10T19:00Z")
 }
 
-fn entries(file: &str, rows: &[QuarantinedRow], found: &mut Vec<QuarantineEntry>) {
+pub(crate) fn entries(file: &str, rows: &[QuarantinedRow], found: &mut Vec<QuarantineEntry>) {
     found.extend(rows.iter().map(|row| {
         let codes: Vec<&str> = row.findings.iter().map(|finding| finding.code.text()).collect();
         let words: Vec<&str> = row.findings.iter().map(|finding| finding.words()).collect();
@@ -376,7 +392,7 @@ fn entries(file: &str, rows: &[QuarantinedRow], found: &mut Vec<QuarantineEntry>
 }
 
 /// Warnings of one file: the first of each code, and how many more there are.
-fn shown(name: &str, warnings: &labtriage_formats::extract::Warnings) -> Vec<Finding> {
+pub(crate) fn shown(name: &str, warnings: &labtriage_formats::extract::Warnings) -> Vec<Finding> {
     let each = warnings.iter().filter_map(|(code, counted)| {
         let first = counted.first.first()?;
         if counted.count == 1 {

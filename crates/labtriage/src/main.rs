@@ -3,7 +3,7 @@
 //! The binary is arguments, files, the clock and the terminal; everything else lives in the
 //! library crates. Reading order: `args` (what was asked), `inputs` (from files to a snapshot),
 //! `commands` (what is done), `making` (which plan leaves the program), `fair` (how the limit on fairness is kept),
-//! `proof` (how near the best it is), `terminal` (what is shown), `failure` (what went wrong).
+//! `proof` (how near the best it is), `secrets` (where keys come from), `terminal` (what is shown), `failure` (what went wrong).
 
 mod args;
 mod commands;
@@ -12,6 +12,7 @@ mod fair;
 mod inputs;
 mod making;
 mod proof;
+mod secrets;
 mod terminal;
 
 use std::panic::Location;
@@ -61,6 +62,10 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
         Command::Explain(arguments) => commands::explain::explain(arguments),
         Command::Generate(arguments) => commands::generate::generate(arguments),
         Command::Model(arguments) => commands::model::model(arguments),
+        Command::Ledger { command } => commands::ledger::ledger(command),
+        Command::Import(arguments) => commands::import::import(arguments),
+        Command::Identities(command) => commands::identities::identities(command),
+        Command::Recalls(command) => commands::recalls::recalls(command),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Arguments::command(), "labtriage", &mut script);
@@ -73,7 +78,11 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
 fn show(failure: &Failure) {
     match failure {
         Failure::Findings(findings) => terminal::findings(findings),
+        Failure::Ledger(error) => {
+            terminal::words(&format!("{} {error}\n  hint: {}", error.code().text(), error.hint()));
+        }
         Failure::Output(error) => terminal::words(&error.to_string()),
+        Failure::Identity(error) => terminal::words(&error.to_string()),
         Failure::Unlawful(broken) => {
             terminal::words("the plan breaks laws:");
             terminal::violations(broken);

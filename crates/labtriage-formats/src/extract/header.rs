@@ -4,6 +4,7 @@ use csv::StringRecord;
 use labtriage_core::finding::{Code, Finding, nearest};
 
 use super::shown::shown;
+use crate::import::Import;
 
 /// The most findings about one header.
 const FINDINGS_MAX: usize = 50;
@@ -28,7 +29,7 @@ impl Layout {
     pub(crate) fn new(
         header: &StringRecord,
         wanted: &[Wanted<'_>],
-        ignore: &[String],
+        import: &Import,
         obligatory: &[&[usize]],
     ) -> Result<Self, Vec<Finding>> {
         let found: Vec<&str> = header.iter().map(str::trim).collect();
@@ -41,7 +42,7 @@ impl Layout {
             return Err(vec![Finding::new(Code::UnknownColumn, message).hint(hint)]);
         }
         let mut findings = Vec::new();
-        unknown_columns(&found, wanted, ignore, &mut findings);
+        unknown_columns(&found, wanted, import, &mut findings);
         for group in obligatory.iter().filter(|group| group.iter().all(|column| positions[*column].is_none())) {
             findings.push(missing(group, wanted));
         }
@@ -60,7 +61,7 @@ impl Layout {
     }
 }
 
-fn unknown_columns(found: &[&str], wanted: &[Wanted<'_>], ignore: &[String], findings: &mut Vec<Finding>) {
+fn unknown_columns(found: &[&str], wanted: &[Wanted<'_>], import: &Import, findings: &mut Vec<Finding>) {
     for (n, name) in found.iter().enumerate() {
         let known = wanted.iter().any(|column| column.header == *name);
         let finding = |message: String| Finding::new(Code::UnknownColumn, message);
@@ -68,7 +69,13 @@ fn unknown_columns(found: &[&str], wanted: &[Wanted<'_>], ignore: &[String], fin
             findings.push(finding(format!("column {} stands twice", shown(name))));
         } else if !known && name.is_empty() {
             findings.push(finding(format!("column {} has no name", n + 1)).hint("name it and ignore it, or remove it"));
-        } else if !known && !ignore.iter().any(|ignored| ignored == name) {
+        } else if !known && !import.ignore.iter().any(|ignored| ignored == name) {
+            if import.identity_columns.iter().any(|column| column == name) {
+                let message = format!("column {} names patients", shown(name));
+                findings
+                    .push(finding(message).hint("`labtriage import` makes pseudonyms of a file that names patients"));
+                continue;
+            }
             let near =
                 nearest(name, wanted.iter().map(|column| column.header).filter(|header| !found.contains(header)));
             let hint = match near {

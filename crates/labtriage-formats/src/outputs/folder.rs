@@ -9,20 +9,50 @@ use thiserror::Error;
 use super::stale::{self, Kind};
 use crate::plan_json;
 
-/// What this program writes into the top of an output folder; a folder with anything else in it
-/// is never replaced.
-pub const TOP_LEVEL: [&str; 10] = [
-    plan_json::FILE,
-    "worklists",
-    "recalls",
-    "transfers.csv",
-    "stabilise.csv",
-    "discards.csv",
-    "holds.csv",
-    "quarantine.csv",
-    "summary.txt",
-    "inputs",
-];
+/// What an output folder is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FolderKind {
+    /// The plan of a night. It takes the place of an earlier one.
+    Plan,
+    /// An extract without its identities, and what lay beside it. It takes the place of nothing.
+    Import,
+    /// Recall lists with identities, for its owner's eyes only. It takes the place of nothing: what has left must
+    /// stay to be looked up.
+    RecallExport,
+}
+
+impl FolderKind {
+    /// What this program writes into the top of such a folder; a folder with anything else in it is never
+    /// replaced or deleted.
+    pub const fn top_level(self) -> &'static [&'static str] {
+        match self {
+            Self::Plan => &[
+                plan_json::FILE,
+                "worklists",
+                "recalls",
+                "transfers.csv",
+                "stabilise.csv",
+                "discards.csv",
+                "holds.csv",
+                "quarantine.csv",
+                "summary.txt",
+                "inputs",
+            ],
+            Self::Import => &[
+                "backlog.csv",
+                "results.csv",
+                "import-quarantine.csv",
+                "overrides.toml",
+                "scenario.toml",
+                "import.toml",
+                "catalogue.toml",
+                "network.toml",
+                "policy.toml",
+            ],
+            Self::RecallExport => &["practices", "left-out.csv"],
+        }
+    }
+}
 
 /// Why an output folder could not be written.
 #[derive(Error, Debug)]
@@ -56,6 +86,7 @@ impl OutputError {
 /// An output folder in the making; dropped before [`Self::finish`], it leaves nothing behind.
 #[derive(Debug)]
 pub struct OutputFolder {
+    kind: FolderKind,
     target: PathBuf,
     /// Where it is written until it is finished; `None` afterwards.
     temporary: Option<PathBuf>,
@@ -66,24 +97,27 @@ pub struct OutputFolder {
 }
 
 impl OutputFolder {
-    /// Begins an output folder that is to appear at `target`, and deletes what killed runs into the same
+    /// Begins an output folder of a kind that is to appear at `target`, and deletes what killed runs into the same
     /// place have left behind.
     ///
     /// # Errors
     /// [`OutputError::NotOurs`] when something else is at the target, [`OutputError::Io`] when its
     /// parent cannot be written to.
-    pub fn create(target: &Path) -> Result<Self, OutputError> {
+    pub fn create(target: &Path, kind: FolderKind) -> Result<Self, OutputError> {
         // A link is followed, so that what it points to is replaced and not the link itself.
         let target = match fs::canonicalize(target) {
             Ok(real) => real,
             Err(_) => target.to_owned(),
         };
-        check_target(&target)?;
+        check_target(&target, kind)?;
         let parent = parent(&target);
         fs::create_dir_all(parent).map_err(OutputError::io("create", parent))?;
         let (temporary, lock) = begin(&target)?;
-        let swept = stale::sweep(&target, &temporary);
-        Ok(Self { target, temporary: Some(temporary), lock, swept })
+        if kind == FolderKind::RecallExport {
+            for_its_owner_only(&temporary)?;
+        }
+        let swept = stale::sweep(&target, &temporary, kind);
+        Ok(Self { kind, target, temporary: Some(temporary), lock, swept })
     }
 
     /// Where the folder will appear.
@@ -118,7 +152,7 @@ impl OutputFolder {
     /// # Errors
     /// [`OutputError`]; an earlier output is then still, or again, in its place.
     pub fn finish(mut self) -> Result<(), OutputError> {
-        check_target(&self.target)?;
+        check_target(&self.target, self.kind)?;
         let temporary = self.path().to_owned();
         // It goes with the folder that is moved aside, so that no other run deletes that meanwhile.
         let _earlier = stale::lock(&self.target);
@@ -195,8 +229,20 @@ fn move_aside(target: &Path, aside: &Path) -> io::Result<()> {
     fs::rename(target, aside)
 }
 
-/// Refuses a target that is neither absent, nor empty, nor the output of an earlier run.
-fn check_target(target: &Path) -> Result<(), OutputError> {
+/// Takes everybody else's rights to a folder away, where the system has such rights.
+#[cfg(unix)]
+fn for_its_owner_only(folder: &Path) -> Result<(), OutputError> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(OutputError::io("protect", folder))
+}
+
+#[cfg(not(unix))]
+fn for_its_owner_only(_folder: &Path) -> Result<(), OutputError> {
+    Ok(())
+}
+
+/// Refuses a target that is neither absent, nor empty, nor (of a plan) the output of an earlier run.
+fn check_target(target: &Path, kind: FolderKind) -> Result<(), OutputError> {
     let not_ours = |what: String| OutputError::NotOurs { target: target.to_owned(), what };
     match fs::symlink_metadata(target) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -209,9 +255,12 @@ fn check_target(target: &Path) -> Result<(), OutputError> {
     if entries.is_empty() {
         return Ok(());
     }
+    if kind != FolderKind::Plan {
+        return Err(not_ours("it is not empty, and what it holds must not be replaced".to_owned()));
+    }
     let mut names: Vec<String> = entries.iter().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort_unstable();
-    if let Some(foreign) = names.iter().find(|name| !TOP_LEVEL.contains(&name.as_str())) {
+    if let Some(foreign) = names.iter().find(|name| !kind.top_level().contains(&name.as_str())) {
         return Err(not_ours(format!("it holds `{foreign}`, which this program did not write")));
     }
     let ours = names.iter().any(|name| name == plan_json::FILE) && is_plan(&target.join(plan_json::FILE));

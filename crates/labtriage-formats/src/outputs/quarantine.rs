@@ -20,10 +20,13 @@ pub struct QuarantineEntry {
     pub hint: String,
 }
 
-/// Writes `quarantine.csv`.
-pub(super) fn write(folder: &OutputFolder, entries: &[QuarantineEntry]) -> Result<(), OutputError> {
+/// Writes the rows that were set aside.
+///
+/// # Errors
+/// [`OutputError`] when the system refuses.
+pub fn write_quarantine(folder: &OutputFolder, name: &str, entries: &[QuarantineEntry]) -> Result<(), OutputError> {
     let header = ["file", "line", "accession", "codes", "message", "hint"];
-    let mut sheet = Sheet::create(folder, "quarantine.csv", &header)?;
+    let mut sheet = Sheet::create(folder, name, &header)?;
     for entry in entries {
         // A row that is out of place may hold an identity in any of its columns.
         sheet.word(&free_text(&entry.file))?;

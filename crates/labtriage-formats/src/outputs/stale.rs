@@ -9,7 +9,7 @@ use std::fs::{self, File, Metadata, TryLockError};
 use std::io;
 use std::path::Path;
 
-use super::folder::TOP_LEVEL;
+use super::folder::FolderKind;
 
 /// What a hidden sibling of an output folder is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,14 +54,14 @@ pub(super) fn lock(folder: &Path) -> Result<File, TryLockError> {
 /// Only a folder of our own kind of name, that is older than the one that this run has `made`, is owned by
 /// the same user, holds nothing but what this program writes, and is locked by nobody. The earlier output
 /// that a killed run has moved aside is left where nothing is in its place, for it is then the only one.
-pub(super) fn sweep(target: &Path, made: &Path) -> usize {
+pub(super) fn sweep(target: &Path, made: &Path, what: FolderKind) -> usize {
     let parent = made.parent().unwrap_or(made);
     let (Ok(entries), Ok(own)) = (fs::read_dir(parent), fs::symlink_metadata(made)) else { return 0 };
     let names: Vec<_> = entries.filter_map(|entry| entry.ok().map(|entry| entry.file_name())).collect();
     let replaced = fs::symlink_metadata(target).is_ok();
     let kinds: &[Kind] = if replaced { &[Kind::New, Kind::Old] } else { &[Kind::New] };
     let ours = names.iter().filter(|name| kinds.iter().any(|kind| is_ours(name, &prefix(target, *kind))));
-    ours.filter(|name| delete(&parent.join(name), &own).is_ok_and(|deleted| deleted)).count()
+    ours.filter(|name| delete(&parent.join(name), &own, what).is_ok_and(|deleted| deleted)).count()
 }
 
 /// Whether a name is the prefix, a number of a process and a number of a try.
@@ -72,10 +72,10 @@ fn is_ours(name: &OsStr, prefix: &str) -> bool {
 }
 
 /// Deletes a folder if it is stale; returns whether it was.
-fn delete(folder: &Path, own: &Metadata) -> io::Result<bool> {
+fn delete(folder: &Path, own: &Metadata, what: FolderKind) -> io::Result<bool> {
     let facts = fs::symlink_metadata(folder)?;
     let older = facts.modified()? < own.modified()?;
-    if !facts.is_dir() || !older || !same_owner(&facts, own) || !only_outputs(folder)? {
+    if !facts.is_dir() || !older || !same_owner(&facts, own) || !only_outputs(folder, what)? {
         return Ok(false);
     }
     let Ok(_locked) = lock(folder) else { return Ok(false) };
@@ -83,9 +83,9 @@ fn delete(folder: &Path, own: &Metadata) -> io::Result<bool> {
     Ok(true)
 }
 
-fn only_outputs(folder: &Path) -> io::Result<bool> {
+fn only_outputs(folder: &Path, what: FolderKind) -> io::Result<bool> {
     for entry in fs::read_dir(folder)? {
-        if !entry?.file_name().to_str().is_some_and(|name| TOP_LEVEL.contains(&name)) {
+        if !entry?.file_name().to_str().is_some_and(|name| what.top_level().contains(&name)) {
             return Ok(false);
         }
     }

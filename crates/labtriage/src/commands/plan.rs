@@ -8,7 +8,9 @@ use labtriage_core::finding::{Code, Finding};
 use labtriage_core::plan::Rule;
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::summary::Summary;
-use labtriage_formats::outputs::{Extras, OutputFolder, Outputs, summary_json, summary_text, write_outputs};
+use labtriage_formats::outputs::{
+    Extras, FolderKind, OutputFolder, Outputs, summary_json, summary_text, write_outputs,
+};
 use labtriage_formats::plan_json::{Bound, Document, StatedFairness};
 
 use crate::args::{PlanArguments, RuleName};
@@ -27,7 +29,7 @@ pub(crate) fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
     let sources = sources.after(previous);
     refuse_to_replace(previous, &out)?;
     // Refused before an hour of planning, not after.
-    let folder = OutputFolder::create(&out)?;
+    let folder = OutputFolder::create(&out, FolderKind::Plan)?;
     if folder.swept() > 0 && !arguments.output.quiet {
         let (count, place) = (folder.swept(), out.display());
         terminal::words(&format!("deleted {count} hidden folders that killed runs had left beside {place}"));

@@ -1,0 +1,238 @@
+//! What does the ledger know? Every question that has an answer in it.
+
+use std::collections::BTreeMap;
+
+use futures_util::TryStreamExt;
+use labtriage_core::time::Instant;
+use sqlx::Row;
+
+use crate::Ledger;
+use crate::error::LedgerError;
+use crate::pseudonym::OwnedPseudonym;
+use crate::records::{Export, Figures, Notice, Override, Published, Record, Run, Sample};
+use crate::rows::{PRESENT, known, known_or_dropped, present_rows, present_sql};
+use crate::states::{NoticeState, OverrideState, SampleState};
+use crate::store::own_sql;
+
+/// A record, with the number and moment of its entry.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Known<R> {
+    /// The number of its entry.
+    pub seq: i64,
+    /// When it was recorded.
+    pub at: Instant,
+    /// What it says.
+    pub record: R,
+}
+
+/// What samples to look for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Lookup {
+    /// The one of an accession number.
+    Sample(String),
+    /// All of a request.
+    Request(String),
+    /// All of a patient.
+    Patient(OwnedPseudonym),
+    /// All of a practice or ward: ODS code.
+    Practice(String),
+    /// All in a state.
+    State(SampleState),
+}
+
+const HISTORY: &str = "SELECT seq, at, body FROM entry WHERE kind = $1 AND subject = $2 ORDER BY seq";
+
+impl Ledger {
+    /// Samples as they are now, in order of their last entry. With `within`, only those of that
+    /// practice: what belongs to another one is as if it were not there.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn samples(&mut self, lookup: &Lookup, within: Option<&str>) -> Result<Vec<Known<Sample>>, LedgerError> {
+        let (column, value) = match lookup {
+            Lookup::Sample(accession) => ("subject", accession.as_str()),
+            Lookup::Request(code) => ("request", code.as_str()),
+            Lookup::Patient(pseudonym) => ("patient", pseudonym.expose()),
+            Lookup::Practice(ods) => ("requester", ods.as_str()),
+            Lookup::State(state) => ("state", state.text()),
+        };
+        let mut samples = self.present(column, value)?;
+        samples.retain(|known: &Known<Sample>| within.is_none_or(|practice| known.record.requester == practice));
+        Ok(samples)
+    }
+
+    /// A sample as it is now.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn sample(&mut self, accession: &str) -> Result<Option<Known<Sample>>, LedgerError> {
+        Ok(self.samples(&Lookup::Sample(accession.to_owned()), None)?.pop())
+    }
+
+    /// Every sample as it is now, one after the other, in order of their last entry.
+    ///
+    /// # Errors
+    /// Those of the database, and the first one that `each` gives.
+    pub fn each_sample<E: From<LedgerError>>(
+        &mut self,
+        mut each: impl FnMut(Known<Sample>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut failed = None;
+        self.store.run(async |connection| {
+            let sql = own_sql(format!("{PRESENT} p.kind = 'sample' ORDER BY e.seq"));
+            let mut rows = sqlx::query(sql).fetch(connection);
+            while let Some(row) = rows.try_next().await? {
+                let given = known(&row).map_err(E::from).and_then(&mut each);
+                if let Err(error) = given {
+                    failed = Some(error);
+                    break;
+                }
+            }
+            Ok(())
+        })?;
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// What was recorded of a subject, in order; where `vacuum` has dropped a body, the moment only.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn history<R: Record>(&mut self, subject: &str) -> Result<Vec<Known<Option<R>>>, LedgerError> {
+        let rows = self.store.run(async |connection| {
+            sqlx::query(HISTORY).bind(R::KIND.text()).bind(subject.to_owned()).fetch_all(connection).await
+        })?;
+        rows.iter().map(known_or_dropped).collect()
+    }
+
+    /// How many samples are in each state.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn counts(&mut self) -> Result<BTreeMap<String, i64>, LedgerError> {
+        self.store.run(async |connection| {
+            let sql = "SELECT state, COUNT(*) FROM present WHERE kind = 'sample' GROUP BY state";
+            let rows = sqlx::query(sql).fetch_all(connection).await?;
+            rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+        })
+    }
+
+    /// The run of a digest.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn run(&mut self, digest: &str) -> Result<Option<Known<Run>>, LedgerError> {
+        Ok(self.present("subject", digest)?.pop())
+    }
+
+    /// All runs, the oldest first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn runs(&mut self) -> Result<Vec<Known<Run>>, LedgerError> {
+        self.all()
+    }
+
+    /// The plan that people work by.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn published(&mut self) -> Result<Option<Known<Published>>, LedgerError> {
+        Ok(self.all()?.pop())
+    }
+
+    /// The figures of all nights, the oldest first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn figures(&mut self) -> Result<Vec<Known<Figures>>, LedgerError> {
+        let mut all = Vec::new();
+        for run in self.runs()? {
+            // A night is recorded once, so its figures are there at most once.
+            let figures = self.history::<Figures>(&run.record.digest)?.pop();
+            all.extend(figures.and_then(|Known { seq, at, record }| Some(Known { seq, at, record: record? })));
+        }
+        Ok(all)
+    }
+
+    /// Overrides in a state, in order of their last entry.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn overrides(&mut self, state: OverrideState) -> Result<Vec<Known<Override>>, LedgerError> {
+        self.present("state", state.text())
+    }
+
+    /// Recall notices in a state, in order of their last entry; with `within`, only those of that practice.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn notices(&mut self, state: NoticeState, within: Option<&str>) -> Result<Vec<Known<Notice>>, LedgerError> {
+        let mut notices = self.present("state", state.text())?;
+        notices.retain(|known: &Known<Notice>| within.is_none_or(|practice| known.record.requester == practice));
+        Ok(notices)
+    }
+
+    /// The recall notice of a number.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn notice(&mut self, id: &str) -> Result<Option<Known<Notice>>, LedgerError> {
+        Ok(self.present("subject", id)?.pop())
+    }
+
+    /// All recall notices of a patient, in order of their last entry.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn notices_of(&mut self, patient: &OwnedPseudonym) -> Result<Vec<Known<Notice>>, LedgerError> {
+        self.present("patient", patient.expose())
+    }
+
+    /// The exports of a file, by its digest before or after encryption.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn exports_of_file(&mut self, digest: &str) -> Result<Vec<Known<Export>>, LedgerError> {
+        let mut found: Vec<Known<Export>> = self.present("request", digest)?;
+        for Known { seq, at, record } in self.history::<Export>(digest)? {
+            found.extend(record.map(|record| Known { seq, at, record }));
+        }
+        found.sort_by_key(|known| known.seq);
+        found.dedup_by_key(|known| known.seq);
+        Ok(found)
+    }
+
+    /// The exports that name a patient, the oldest first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn exports_naming(&mut self, patient: &OwnedPseudonym) -> Result<Vec<Known<Export>>, LedgerError> {
+        let sql = "SELECT e.seq, e.at, e.body FROM named n JOIN entry e ON e.seq = n.seq \
+                   WHERE n.patient = $1 ORDER BY e.seq";
+        let patient = patient.expose().to_owned();
+        let rows = self.store.run(async |connection| sqlx::query(sql).bind(patient).fetch_all(connection).await)?;
+        rows.iter().map(known).collect()
+    }
+
+    /// All exports, the oldest first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn exports(&mut self) -> Result<Vec<Known<Export>>, LedgerError> {
+        self.all()
+    }
+
+    /// Present states of a kind, by one of the keys.
+    fn present<R: Record>(&mut self, column: &'static str, value: &str) -> Result<Vec<Known<R>>, LedgerError> {
+        let (sql, value) = (present_sql(column), value.to_owned());
+        let rows = self.store.run(async |connection| present_rows(connection, sql, R::KIND, value).await)?;
+        rows.iter().map(known).collect()
+    }
+
+    fn all<R: Record>(&mut self) -> Result<Vec<Known<R>>, LedgerError> {
+        let sql = own_sql(format!("{PRESENT} p.kind = $1 ORDER BY e.seq"));
+        let rows =
+            self.store.run(async |connection| sqlx::query(sql).bind(R::KIND.text()).fetch_all(connection).await)?;
+        rows.iter().map(known).collect()
+    }
+}

@@ -1,0 +1,159 @@
+//! Who is called back, what did the practice answer, and which files left?
+
+use std::collections::BTreeMap;
+
+use crate::error::LedgerError;
+use crate::records::{Answer, Export, Kind, Notice, Sample, Wanted};
+use crate::states::NoticeState;
+use crate::transitions::{self, Rule};
+use crate::writer::Writer;
+
+/// Notices looked up together.
+const BATCH: usize = 500;
+
+/// What an answer has changed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Answered {
+    /// The notice as it is now.
+    pub notice: Notice,
+    /// Lines that went another way meanwhile and were left as they are: their container was tested
+    /// after all, or their result came. A person should look.
+    pub left: Vec<Wanted>,
+}
+
+impl Writer<'_> {
+    /// Records recall notices as the plan has them. A notice that is as it was is not recorded again;
+    /// what a practice has answered is kept.
+    ///
+    /// # Errors
+    /// [`LedgerError::Notice`] when its state may not follow; [`LedgerError::Contradiction`] when its
+    /// patient has another open notice, it wants nothing, or its patient changed;
+    /// [`LedgerError::Identity`], and those of the database.
+    pub fn notices(&mut self, notices: &[Notice]) -> Result<u64, LedgerError> {
+        let mut recorded = 0;
+        for batch in notices.chunks(BATCH) {
+            let patients: Vec<&str> = batch.iter().map(|notice| notice.patient.expose()).collect();
+            // All of these patients, by number: those that are meant, and those that stand in the way.
+            let mut there = BTreeMap::new();
+            for (id, body) in self.bodies(Kind::Notice, "patient", &patients)? {
+                there.insert(id, read(&body)?);
+            }
+            for notice in batch {
+                let before = there.get(&notice.id);
+                let notice = Notice { answer: before.and_then(|before| before.answer.clone()), ..notice.clone() };
+                if before == Some(&notice) {
+                    continue;
+                }
+                check(&notice, before, there.values())?;
+                self.record(&notice)?;
+                there.insert(notice.id.clone(), notice);
+                recorded += 1;
+            }
+        }
+        Ok(recorded)
+    }
+
+    /// Records a practice's answer to a notice, and what it makes of the lines: booked, re-bled,
+    /// cancelled, or held when the patient is not of this practice.
+    ///
+    /// # Errors
+    /// [`LedgerError::Unknown`] when the practice has no notice of this number, be there one of another;
+    /// [`LedgerError::Notice`] when it cannot be answered so any more; and those of the database.
+    pub fn answer(
+        &mut self,
+        practice: &str,
+        id: &str,
+        state: NoticeState,
+        answer: &Answer,
+    ) -> Result<Answered, LedgerError> {
+        let before: Option<Notice> = self.latest(id)?;
+        let Some(before) = before.filter(|before| before.requester == practice) else {
+            return Err(LedgerError::Unknown { what: "recall notice of this practice", name: id.to_owned() });
+        };
+        let notice = Notice { state, answer: Some(answer.clone()), ..before.clone() };
+        if notice == before {
+            return Ok(Answered { notice, left: Vec::new() });
+        }
+        follows(&notice, Some(&before))?;
+        self.record(&notice)?;
+        let left = self.lines_after(&notice, answer)?;
+        Ok(Answered { notice, left })
+    }
+
+    /// Changes the lines of a notice as its answer says; returns those that went another way.
+    fn lines_after(&mut self, notice: &Notice, answer: &Answer) -> Result<Vec<Wanted>, LedgerError> {
+        let to = transitions::line_after(notice.state);
+        let mut left = Vec::new();
+        let accessions: std::collections::BTreeSet<_> = notice.wanted.iter().map(|wanted| &wanted.accession).collect();
+        for accession in accessions {
+            let Some(mut sample) = self.latest::<Sample>(accession)? else { continue };
+            for wanted in notice.wanted.iter().filter(|wanted| wanted.accession == *accession) {
+                match sample.line_mut(&wanted.test) {
+                    Some(line) if line.state.is_recall() && transitions::line(Some(line.state), to) == Rule::Free => {
+                        line.state = to;
+                        line.at = answer.visit.or(line.at);
+                        line.because = answer.note.clone().or(line.because.take());
+                    }
+                    _ => left.push(wanted.clone()),
+                }
+            }
+            self.samples([sample])?;
+        }
+        Ok(left)
+    }
+
+    /// Registers a file with identities that leaves. To be committed before the file is handed over.
+    ///
+    /// # Errors
+    /// [`LedgerError::Contradiction`] when it names nobody, has no recipient or no user;
+    /// [`LedgerError::Identity`], and those of the database.
+    pub fn export(&mut self, export: &Export) -> Result<(), LedgerError> {
+        let nameless = export.who.trim().is_empty() || export.recipient.trim().is_empty();
+        if nameless || export.patients.is_empty() {
+            return Err(LedgerError::Contradiction {
+                subject: format!("export {}", export.file),
+                what: "an export needs a user, a recipient and patients",
+            });
+        }
+        self.record(export)
+    }
+}
+
+fn read(body: &str) -> Result<Notice, LedgerError> {
+    serde_json::from_str(body).map_err(|_| LedgerError::Contradiction {
+        subject: "recall notices".to_owned(),
+        what: "an earlier notice cannot be read; verify the ledger",
+    })
+}
+
+fn check<'a>(
+    notice: &Notice,
+    before: Option<&Notice>,
+    mut others: impl Iterator<Item = &'a Notice>,
+) -> Result<(), LedgerError> {
+    let wrong = if notice.wanted.is_empty() {
+        Some("it wants nothing")
+    } else if before.is_some_and(|before| before.patient != notice.patient) {
+        Some("its patient changed")
+    } else if notice.state.is_open()
+        && others.any(|other| other.id != notice.id && other.patient == notice.patient && other.state.is_open())
+    {
+        Some("its patient has another open notice")
+    } else {
+        None
+    };
+    match wrong {
+        Some(what) => Err(LedgerError::Contradiction { subject: format!("recall notice {}", notice.id), what }),
+        None => follows(notice, before),
+    }
+}
+
+fn follows(notice: &Notice, before: Option<&Notice>) -> Result<(), LedgerError> {
+    let from = before.map(|before| before.state);
+    transitions::notice(from, notice.state).map_err(|why| LedgerError::Notice {
+        id: notice.id.clone(),
+        from: from.map_or("nothing", NoticeState::text),
+        to: notice.state.text(),
+        why,
+    })
+}

@@ -1,0 +1,120 @@
+//! What is a container, and what are its lines?
+
+use labtriage_core::time::Instant;
+use serde::{Deserialize, Serialize};
+
+use super::sealed::Sealed;
+use super::{Discard, Keys, Kind, Record};
+use crate::minutes;
+use crate::pseudonym::OwnedPseudonym;
+use crate::states::{LineState, SampleState};
+
+/// A container with all its lines, as it is from an entry on.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Sample {
+    /// Accession number.
+    pub accession: String,
+    /// Request code.
+    pub request: String,
+    /// Whose it is.
+    pub patient: OwnedPseudonym,
+    /// Who asked: ODS code.
+    pub requester: String,
+    /// Specimen type.
+    pub specimen: String,
+    /// Where it stands.
+    pub site: String,
+    /// The band of its request.
+    pub band: String,
+    /// What it is.
+    pub state: SampleState,
+    /// Cannot be collected again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub irreplaceable: bool,
+    /// When it was received by the laboratory.
+    #[serde(default, with = "minutes::option", skip_serializing_if = "Option::is_none")]
+    pub received: Option<Instant>,
+    /// Why it is so; needed where a change is unusual (see [`crate::transitions`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+    /// Its lines, in order of test. At least one.
+    pub lines: Vec<Line>,
+    /// What is known of its discard, once one was proposed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discard: Option<Box<Discard>>,
+}
+
+/// A test line, as it is from an entry on.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// Test code.
+    pub test: String,
+    /// What it is.
+    pub state: LineState,
+    /// When that happens or happened: start of the slot, day of the visit, time of the result.
+    #[serde(default, with = "minutes::option", skip_serializing_if = "Option::is_none")]
+    pub at: Option<Instant>,
+    /// Where that happens: analyser, laboratory or collection point.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// Until when it can be run from this container, where a limit is known.
+    #[serde(default, with = "minutes::option", skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Instant>,
+    /// Why it is so; needed where a change is unusual, such as a test of an expired line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+    /// The caution that must stand on worklist and report when it is tested although expired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caution: Option<String>,
+}
+
+impl Line {
+    /// A line of which only its state is known.
+    pub fn new(test: impl Into<String>, state: LineState) -> Self {
+        Self { test: test.into(), state, at: None, place: None, expires: None, because: None, caution: None }
+    }
+}
+
+impl Sample {
+    /// The line of a test.
+    pub fn line(&self, test: &str) -> Option<&Line> {
+        self.lines.iter().find(|line| line.test == test)
+    }
+
+    /// The line of a test, to be changed.
+    pub fn line_mut(&mut self, test: &str) -> Option<&mut Line> {
+        self.lines.iter_mut().find(|line| line.test == test)
+    }
+}
+
+impl Record for Sample {
+    const KIND: Kind = Kind::Sample;
+
+    fn subject(&self) -> &str {
+        &self.accession
+    }
+}
+
+impl Sealed for Sample {
+    #[expect(private_interfaces, reason = "the trait cannot be named outside this crate")]
+    fn keys(&self) -> Keys {
+        Keys {
+            state: self.state.text(),
+            request: self.request.clone(),
+            patient: self.patient.expose().to_owned(),
+            requester: self.requester.clone(),
+        }
+    }
+
+    fn free_texts(&self) -> Vec<&str> {
+        let lines = self.lines.iter().flat_map(|line| [&line.because, &line.caution]);
+        let discard = self.discard.iter().flat_map(|discard| discard.free_texts());
+        lines.chain([&self.because]).flatten().map(String::as_str).chain(discard).collect()
+    }
+
+    fn patients(&self) -> &[OwnedPseudonym] {
+        std::slice::from_ref(&self.patient)
+    }
+}

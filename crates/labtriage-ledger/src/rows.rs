@@ -1,0 +1,116 @@
+//! How does a row become a record again? What reading and recording both look up.
+
+use std::collections::BTreeMap;
+
+use labtriage_core::time::Instant;
+use serde::de::DeserializeOwned;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row, SqlStr};
+
+use crate::error::LedgerError;
+use crate::read::Known;
+use crate::records::{Kind, Record};
+use crate::store::{own_sql, places};
+use crate::verify::Fault;
+use crate::writer::Writer;
+
+/// Subjects asked for with one statement; see `writer::BATCH` for why so few.
+const BATCH: usize = 100;
+
+/// Present states, with what the condition `p.… ` selects.
+pub(crate) const PRESENT: &str = "SELECT e.seq, e.at, e.body FROM present p JOIN entry e ON e.seq = p.seq WHERE ";
+
+impl Writer<'_> {
+    /// Whether a subject has a present state.
+    pub(crate) fn known(&mut self, kind: Kind, subject: &str) -> Result<bool, LedgerError> {
+        self.flush()?;
+        let subject = subject.to_owned();
+        self.open.run(async |connection| {
+            let sql = "SELECT seq FROM present WHERE kind = $1 AND subject = $2";
+            let row = sqlx::query(sql).bind(kind.text()).bind(subject).fetch_optional(connection).await?;
+            Ok(row.is_some())
+        })
+    }
+
+    /// The present state of a subject.
+    pub(crate) fn latest<R: Record>(&mut self, subject: &str) -> Result<Option<R>, LedgerError> {
+        Ok(self.by_key("subject", subject)?.pop())
+    }
+
+    /// Present states of a kind in a state.
+    pub(crate) fn in_state<R: Record>(&mut self, state: &str) -> Result<Vec<R>, LedgerError> {
+        self.by_key("state", state)
+    }
+
+    /// Present states of a kind, by one of the keys.
+    pub(crate) fn by_key<R: Record>(&mut self, column: &'static str, value: &str) -> Result<Vec<R>, LedgerError> {
+        self.flush()?;
+        let (sql, value) = (present_sql(column), value.to_owned());
+        let rows = self.open.run(async |connection| present_rows(connection, sql, R::KIND, value).await)?;
+        rows.iter().map(|row| known(row).map(|known| known.record)).collect()
+    }
+
+    /// Bodies of the present states of many subjects, by subject.
+    pub(crate) fn bodies(
+        &mut self,
+        kind: Kind,
+        column: &'static str,
+        values: &[&str],
+    ) -> Result<BTreeMap<String, String>, LedgerError> {
+        self.flush()?;
+        let mut found = BTreeMap::new();
+        for part in values.chunks(BATCH) {
+            let sql = own_sql(format!(
+                "SELECT p.subject, e.body FROM present p JOIN entry e ON e.seq = p.seq \
+                 WHERE p.kind = $1 AND p.{column} IN ({})",
+                places(2, part.len())
+            ));
+            let rows = self.open.run(async |connection| {
+                let query = sqlx::query(sql).bind(kind.text());
+                part.iter().fold(query, |query, value| query.bind(*value)).fetch_all(connection).await
+            })?;
+            for row in &rows {
+                let (subject, body) = two_texts(row)?;
+                found.insert(subject, body);
+            }
+        }
+        Ok(found)
+    }
+}
+
+pub(crate) fn present_sql(column: &'static str) -> SqlStr {
+    own_sql(format!("{PRESENT} p.kind = $1 AND p.{column} = $2 ORDER BY e.seq"))
+}
+
+pub(crate) async fn present_rows(
+    connection: &mut AnyConnection,
+    sql: SqlStr,
+    kind: Kind,
+    value: String,
+) -> Result<Vec<AnyRow>, sqlx::Error> {
+    sqlx::query(sql).bind(kind.text()).bind(value).fetch_all(connection).await
+}
+
+fn two_texts(row: &AnyRow) -> Result<(String, String), LedgerError> {
+    let both = row.try_get(0).and_then(|first| Ok((first, row.try_get(1)?)));
+    both.map_err(|_| unreadable(0))
+}
+
+/// A record from the columns `seq, at, body`.
+pub(crate) fn known<R: DeserializeOwned>(row: &AnyRow) -> Result<Known<R>, LedgerError> {
+    let Known { seq, at, record } = known_or_dropped(row)?;
+    record.map(|record| Known { seq, at, record }).ok_or_else(|| unreadable(seq))
+}
+
+pub(crate) fn known_or_dropped<R: DeserializeOwned>(row: &AnyRow) -> Result<Known<Option<R>>, LedgerError> {
+    let seq: i64 = row.try_get(0).map_err(|_| unreadable(0))?;
+    let at: i64 = row.try_get(1).map_err(|_| unreadable(seq))?;
+    let at = i32::try_from(at).map(Instant::from_epoch_minutes).map_err(|_| unreadable(seq))?;
+    let body: Option<String> = row.try_get(2).map_err(|_| unreadable(seq))?;
+    let record = body.map(|body| serde_json::from_str(&body)).transpose().map_err(|_| unreadable(seq))?;
+    Ok(Known { seq, at, record })
+}
+
+fn unreadable(seq: i64) -> LedgerError {
+    LedgerError::Fault(Fault::Unreadable { seq, kind: "readable".to_owned() })
+}

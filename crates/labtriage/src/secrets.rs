@@ -1,0 +1,52 @@
+//! Where do keys come from? A file that was named, else the environment; never the command line itself.
+
+use std::path::Path;
+
+use labtriage_identity::{IdentityError, KeyRing, Lock, Unlock};
+
+use crate::args::{KeysArguments, LockArguments, UnlockArguments};
+
+/// The environment's pseudonym keys, as in a file.
+const KEYS: &str = "LABTRIAGE_PSEUDONYM_KEYS";
+/// The environment's passphrase of the store.
+const PASSPHRASE: &str = "LABTRIAGE_STORE_PASSPHRASE";
+
+fn from_environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.is_empty())
+}
+
+/// The keys of pseudonyms, if any were given.
+pub(crate) fn some_keys(arguments: &KeysArguments) -> Result<Option<KeyRing>, IdentityError> {
+    match (&arguments.keys, from_environment(KEYS)) {
+        (Some(path), _) => KeyRing::from_file(path).map(Some),
+        (None, Some(text)) => KeyRing::parse(&text, KEYS).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+/// The keys of pseudonyms.
+pub(crate) fn keys(arguments: &KeysArguments) -> Result<KeyRing, IdentityError> {
+    some_keys(arguments)?.ok_or(IdentityError::NoKey { place: format!("`--keys` or {KEYS}") })
+}
+
+/// What the store is locked with.
+pub(crate) fn lock(arguments: &LockArguments) -> Result<Lock, IdentityError> {
+    if let Some(path) = &arguments.lock {
+        return Lock::recipients(&read(path, "read the age recipients in")?, &path.display().to_string());
+    }
+    let hint = "give `--lock FILE` with age recipients, or set LABTRIAGE_STORE_PASSPHRASE";
+    from_environment(PASSPHRASE).map(Lock::passphrase).ok_or(IdentityError::NoLock { what: "lock", hint })
+}
+
+/// What the store is unlocked with.
+pub(crate) fn unlock(arguments: &UnlockArguments, hint: &'static str) -> Result<Unlock, IdentityError> {
+    if let Some(path) = &arguments.unlock {
+        return Unlock::from_file(path);
+    }
+    from_environment(PASSPHRASE).map(Unlock::passphrase).ok_or(IdentityError::NoLock { what: "unlock", hint })
+}
+
+/// The text of a file that holds no secrets.
+pub(crate) fn read(path: &Path, what: &'static str) -> Result<String, IdentityError> {
+    std::fs::read_to_string(path).map_err(|source| IdentityError::Io { what, path: path.to_owned(), source })
+}
