@@ -42,12 +42,12 @@ fn main() {
     let arguments = Arguments::read(std::env::args().skip(1));
     if let Some(row) = &arguments.row {
         let (scenario, samples) = (arguments.scenarios[0], arguments.samples[0]);
-        print(&one_row(row, Request { scenario, samples, seed: arguments.seed, hostile: false }));
+        print(&one_row(row, Request { scenario, samples, seed: arguments.seed, night: 0, hostile: false }));
         return;
     }
     for &scenario in &arguments.scenarios {
         for &samples in &arguments.samples {
-            table(Request { scenario, samples, seed: arguments.seed, hostile: false }, &arguments.rows());
+            table(Request { scenario, samples, seed: arguments.seed, night: 0, hostile: false }, &arguments.rows());
         }
     }
 }

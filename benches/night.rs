@@ -25,7 +25,7 @@ const WEEK: u32 = 11_000;
 
 /// The published week at so many samples.
 fn night(samples: u32) -> Night {
-    Night::of(Request { scenario: Scenario::SynnovisWeek1, samples, seed: 1, hostile: false })
+    Night::of(Request { scenario: Scenario::SynnovisWeek1, samples, seed: 1, night: 0, hostile: false })
 }
 
 fn plan(snapshot: &Snapshot, rule: Rule) -> Plan {

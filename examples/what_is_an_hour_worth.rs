@@ -64,7 +64,8 @@ impl Night {
         let (catalogue, shipped, policy) = defaults::load(None, None)?.read()?;
         let import = Import::read("import.toml", defaults::IMPORT)?;
         let world = World { catalogue: &catalogue, network: &shipped, policy: &policy };
-        let request = Request { scenario: Scenario::SynnovisWeek1, samples: SAMPLES, seed: 1, hostile: false };
+        let request =
+            Request { scenario: Scenario::SynnovisWeek1, samples: SAMPLES, seed: 1, night: 0, hostile: false };
         let mut csv = csv::Writer::from_writer(Vec::new());
         csv.write_record(COLUMNS).expect("memory can be written to");
         let made = generate(world, request, &mut |row: &ExtractRow| {

@@ -108,6 +108,17 @@ codes! {
     BoundDiffers "P005" Fatal "the prices of the plan prove another bound than it states";
     BoundAboveCost "P006" Fatal "the plan costs less than the bound that its prices prove";
     FairnessDiffers "P007" Fatal "the groups of the plan wait otherwise than it states";
+    NoExtract "N001" Fatal "the inbox holds no extract";
+    ExtractUnfinished "N002" Fatal "the newest extract is not whole";
+    ExtractStale "N003" Fatal "the newest extract is too old";
+    ExtractNotNewer "N004" Fatal "the newest extract is not newer than the published night";
+    ExtractDiffers "N005" Fatal "the extract is not what its manifest says";
+    ExtractShrunk "N006" Fatal "the extract holds far fewer samples than the night before";
+    NightBusy "N007" Fatal "another nightly is running";
+    NightUnwritable "N008" Fatal "the night could not be written";
+    NoRoom "N009" Fatal "no room is left on the disk";
+    NightLost "N010" Fatal "the published night is not where the ledger says";
+    NightInTheWay "N011" Fatal "a folder that the ledger does not know is in the way of the night";
 }
 
 /// Where in an input something was found.

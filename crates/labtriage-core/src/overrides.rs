@@ -1,5 +1,6 @@
 //! What has a person decided? Pins, holds and forced actions, each with who, why and until when.
 
+use crate::network::Network;
 use crate::table::{AnalyserIx, BandIx, LineIx, OverrideIx, RequesterIx, SiteIx, Table, TestIx};
 use crate::time::Instant;
 
@@ -52,6 +53,47 @@ impl Action {
     }
 }
 
+impl Action {
+    /// Where it wants a line run; `None` for an action that names no place.
+    fn place(&self) -> Option<(Option<SiteIx>, Option<AnalyserIx>)> {
+        match *self {
+            Self::Pin { site, analyser, .. } => Some((site, analyser)),
+            Self::Route(site) => Some((Some(site), None)),
+            _ => None,
+        }
+    }
+
+    /// Whether no plan can do both what this and another action ask for one line.
+    pub fn clashes(&self, other: &Self, network: &Network) -> bool {
+        let does = |action: &Self| {
+            matches!(action, Self::Pin { .. } | Self::Route(_) | Self::ForceTest { .. } | Self::ForceDiscard)
+        };
+        let place = |action: &Self| {
+            let (site, analyser) = action.place().unwrap_or_default();
+            (site.or(analyser.map(|analyser| network.analysers[analyser].site)), analyser)
+        };
+        match (self, other) {
+            (Self::Hold, acts) | (acts, Self::Hold) => does(acts),
+            (Self::ForceDiscard, runs) | (runs, Self::ForceDiscard) => does(runs) && *runs != Self::ForceDiscard,
+            _ => {
+                let ((site, analyser), (other_site, other_analyser)) = (place(self), place(other));
+                (site.is_some() && other_site.is_some() && site != other_site)
+                    || (analyser.is_some() && other_analyser.is_some() && analyser != other_analyser)
+            }
+        }
+    }
+
+    /// Whether an analyser where it wants a line run has the test on its menu; true for an action without a place.
+    pub fn can_run(&self, test: TestIx, network: &Network) -> bool {
+        let Some((site, analyser)) = self.place() else { return true };
+        network.analysers.enumerate().any(|(index, facts)| {
+            site.is_none_or(|site| facts.site == site)
+                && analyser.is_none_or(|analyser| index == analyser)
+                && facts.menu.binary_search_by_key(&test, |(on_menu, _)| *on_menu).is_ok()
+        })
+    }
+}
+
 /// What an override is about: a sample, a request or everything of a patient; one test of it or all.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Target {
@@ -80,6 +122,24 @@ pub struct Override {
     pub second: Option<String>,
     /// Line in its file, for findings.
     pub line: u32,
+}
+
+impl Override {
+    /// Whether one person may not decide this alone, of a sample that can or cannot be collected again and whose request
+    /// would have `band` without it.
+    pub fn needs_second(&self, irreplaceable: bool, band: BandIx) -> bool {
+        match self.action {
+            Action::ForceDiscard => irreplaceable,
+            Action::SetBand(set) => set > band,
+            _ => false,
+        }
+    }
+
+    /// Whether a second, different person has agreed.
+    pub fn has_second(&self) -> bool {
+        let same = |name: &str| name.trim().to_lowercase() == self.who.trim().to_lowercase();
+        self.second.as_deref().is_some_and(|second| !second.trim().is_empty() && !same(second))
+    }
 }
 
 /// All overrides of a run, with the lines each is about.

@@ -221,7 +221,7 @@ impl Snapshot {
             let line = group[0].0;
             let abouts = || group.iter().map(|(_, index)| &self.overrides.all[*index]);
             let pairs = abouts().enumerate().flat_map(|(n, one)| abouts().skip(n + 1).map(move |other| (one, other)));
-            for (one, other) in pairs.filter(|(one, other)| clash(&self.network, &one.action, &other.action)) {
+            for (one, other) in pairs.filter(|(one, other)| one.action.clashes(&other.action, &self.network)) {
                 let (keeps, acts) = if is_milder(&other.action, &one.action) { (other, one) } else { (one, other) };
                 let pair = (keeps.line, acts.line);
                 if seen != Some(pair) {
@@ -239,14 +239,9 @@ impl Snapshot {
                     ));
                 }
             }
-            for about in abouts().filter(|about| about.second.is_none()) {
+            for about in abouts().filter(|about| !about.has_second()) {
                 let irreplaceable = self.backlog.samples[self.backlog.lines[line].sample].irreplaceable;
-                let needs_second = match about.action {
-                    Action::ForceDiscard => irreplaceable,
-                    Action::SetBand(set) => set > request_bands[self.backlog.request_of(line).row()],
-                    _ => false,
-                };
-                if needs_second {
+                if about.needs_second(irreplaceable, request_bands[self.backlog.request_of(line).row()]) {
                     let message = format!("a `{}` of this kind needs a second person", about.action.text());
                     findings.push(place(
                         about.line,
@@ -455,29 +450,6 @@ fn targets(backlog: &Backlog, about: &Override) -> Vec<LineIx> {
     samples.into_iter().flat_map(|sample| backlog.samples[sample].lines()).filter(wanted).collect()
 }
 
-/// Whether no plan can do what two people decided about one line.
-fn clash(network: &Network, one: &Action, other: &Action) -> bool {
-    let does = |action: &Action| {
-        matches!(action, Action::Pin { .. } | Action::Route(_) | Action::ForceTest { .. } | Action::ForceDiscard)
-    };
-    let place = |action: &Action| match *action {
-        Action::Pin { site, analyser, .. } => {
-            (site.or(analyser.map(|analyser| network.analysers[analyser].site)), analyser)
-        }
-        Action::Route(site) => (Some(site), None),
-        _ => (None, None),
-    };
-    match (one, other) {
-        (Action::Hold, acts) | (acts, Action::Hold) => does(acts),
-        (Action::ForceDiscard, runs) | (runs, Action::ForceDiscard) => does(runs) && *runs != Action::ForceDiscard,
-        _ => {
-            let ((site, analyser), (other_site, other_analyser)) = (place(one), place(other));
-            (site.is_some() && other_site.is_some() && site != other_site)
-                || (analyser.is_some() && other_analyser.is_some() && analyser != other_analyser)
-        }
-    }
-}
-
 /// Whether the first of two that clash is the hold.
 fn is_milder(one: &Action, other: &Action) -> bool {
     *one == Action::Hold && *other != Action::Hold
@@ -492,19 +464,9 @@ fn refuse_impossible_pin(
     lines: &[LineIx],
     findings: &mut Vec<Finding>,
 ) {
-    let (site, analyser) = match about.action {
-        Action::Pin { site, analyser, .. } => (site, analyser),
-        Action::Route(site) => (Some(site), None),
-        _ => return,
-    };
     for &line in lines.iter().filter(|line| !backlog.lines[**line].result_held) {
         let test = backlog.lines[line].test;
-        let runs = |(index, facts): &(crate::table::AnalyserIx, &crate::network::Analyser)| {
-            site.is_none_or(|site| facts.site == site)
-                && analyser.is_none_or(|analyser| *index == analyser)
-                && facts.menu.binary_search_by_key(&test, |(on_menu, _)| *on_menu).is_ok()
-        };
-        if !network.analysers.enumerate().any(|pair| runs(&pair)) {
+        if !about.action.can_run(test, network) {
             let elsewhere =
                 network.analysers.iter().find(|facts| facts.menu.iter().any(|(on_menu, _)| *on_menu == test));
             let message = format!(

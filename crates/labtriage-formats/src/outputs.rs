@@ -7,6 +7,7 @@
 mod cells;
 mod codes;
 mod discards;
+mod disposal;
 mod folder;
 mod holds;
 mod quarantine;
@@ -25,6 +26,7 @@ use labtriage_core::plan::Plan;
 use labtriage_core::snapshot::Snapshot;
 
 pub(crate) use cells::guarded;
+pub use disposal::{DiscardRecord, LimitApplied, records_csv, report, write_discard_records};
 pub use folder::{FolderKind, OutputError, OutputFolder, file_names};
 pub use quarantine::{QuarantineEntry, write_quarantine};
 pub use recalls::write_left_out;

@@ -6,6 +6,7 @@
 
 pub mod acknowledge;
 pub mod exported;
+pub mod persons;
 pub mod profile;
 
 use labtriage_core::backlog::Backlog;
@@ -168,6 +169,16 @@ pub enum LeftOutBecause {
     Deregistered,
     /// The identity store does not know the patient.
     NotInStore,
+    /// An earlier list called the patient for it, and the practice has not answered yet.
+    Called,
+    /// The practice has booked a visit for it.
+    Booked,
+    /// New samples were taken for it within the retest interval.
+    Bled,
+    /// The patient or the practice has declined new samples for this tube.
+    Declined,
+    /// The practice has answered that the patient is not its own.
+    NotOurs,
 }
 
 impl LeftOutBecause {
@@ -180,6 +191,11 @@ impl LeftOutBecause {
             Self::Deceased => "the patient is marked as deceased",
             Self::Deregistered => "the patient is marked as no longer registered",
             Self::NotInStore => "the identity store does not know the patient: find out by the request who it is",
+            Self::Called => "an earlier list has called the patient for it, and the practice has not answered yet",
+            Self::Booked => "the practice has booked a visit for it",
+            Self::Bled => "new samples were taken for it within the retest interval",
+            Self::Declined => "the patient or the practice has declined new samples for it",
+            Self::NotOurs => "the practice has answered that the patient is not its own: find out whose",
         }
     }
 }
@@ -205,16 +221,20 @@ impl LeftOut {
 }
 
 /// Who is not called back and why, in order of requester, request and reason. `resulted` as for [`notices`];
-/// patients whom the store does not know are `unknown`, of whom the notices would have been.
-pub fn left_out(snapshot: &Snapshot, plan: &Plan, resulted: &[bool], unknown: &[Notice]) -> Vec<LeftOut> {
+/// `others` are lines of notices that were not sent for a reason that the plan does not know.
+pub fn left_out(
+    snapshot: &Snapshot,
+    plan: &Plan,
+    resulted: &[bool],
+    others: &[(LeftOutBecause, LineIx)],
+) -> Vec<LeftOut> {
     let backlog = &snapshot.backlog;
     let decided = plan
         .lines
         .enumerate()
         .filter_map(|(line, decision)| Some((because(snapshot, line, decision, is_marked(resulted, line))?, line)));
-    let missing = unknown.iter().flat_map(|notice| &notice.lines).map(|&line| (LeftOutBecause::NotInStore, line));
     let mut entries: Vec<_> = decided
-        .chain(missing)
+        .chain(others.iter().copied())
         .map(|(because, line)| {
             let request = backlog.request_of(line);
             (backlog.requests[request].requester, request, because, line)

@@ -11,6 +11,9 @@ use crate::extract::{
     usable_code,
 };
 
+/// The name of the file in a scenario folder.
+pub const FILE_NAME: &str = "results.csv";
+
 /// The columns of a file of results; a row has an accession or a patient, or both.
 pub const COLUMNS: [&str; 4] = ["accession", "patient", "test", "resulted_at"];
 

@@ -13,7 +13,7 @@ use labtriage_core::table::{CollectionPointIx, Ix};
 use labtriage_core::time::Day;
 use labtriage_formats::recalls::acknowledge::{Acknowledgements, Known, RejectReason, read_acknowledgements};
 use labtriage_formats::recalls::profile::{Contact, Profile, list};
-use labtriage_formats::recalls::{Notice, left_out, notices};
+use labtriage_formats::recalls::{LeftOutBecause, Notice, left_out, notices};
 use proptest::prelude::*;
 
 /// Two patients of the practice `G1`, one of the ward `W1`, and three who are left out.
@@ -106,7 +106,8 @@ fn who_is_left_out_is_said_with_the_reason() {
     }
     let called = notices(&snapshot, &plan, &resulted);
     assert_eq!(called[1].request_words(&snapshot.backlog), "R2", "only the test without a result is repeated");
-    let left = left_out(&snapshot, &plan, &resulted, &called[2..]);
+    let unknown: Vec<_> = called[2].lines.iter().map(|&line| (LeftOutBecause::NotInStore, line)).collect();
+    let left = left_out(&snapshot, &plan, &resulted, &unknown);
     let words: Vec<String> = left
         .iter()
         .map(|one| {

@@ -104,6 +104,18 @@ impl Ledger {
         rows.iter().map(known_or_dropped).collect()
     }
 
+    /// Everything that was recorded of a kind, in order; where `vacuum` has dropped a body, the moment only.
+    /// It reads the whole ledger once, so it is for kinds of which all entries are wanted and few.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn entries<R: Record>(&mut self) -> Result<Vec<Known<Option<R>>>, LedgerError> {
+        let sql = "SELECT seq, at, body FROM entry WHERE kind = $1 ORDER BY seq";
+        let rows =
+            self.store.run(async |connection| sqlx::query(sql).bind(R::KIND.text()).fetch_all(connection).await)?;
+        rows.iter().map(known_or_dropped).collect()
+    }
+
     /// How many samples are in each state.
     ///
     /// # Errors

@@ -1,10 +1,10 @@
 //! Who is called back, what did the practice answer, and which files left?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::LedgerError;
 use crate::records::{Answer, Export, Kind, Notice, Sample, Wanted};
-use crate::states::NoticeState;
+use crate::states::{LineState, NoticeState};
 use crate::transitions::{self, Rule};
 use crate::writer::Writer;
 
@@ -54,7 +54,8 @@ impl Writer<'_> {
     }
 
     /// Records a practice's answer to a notice, and what it makes of the lines: booked, re-bled,
-    /// cancelled, or held when the patient is not of this practice.
+    /// cancelled, or held when the patient is not of this practice. A later answer corrects the one
+    /// before: lines that `declined` cancelled, or `not ours` held, are called back again first.
     ///
     /// # Errors
     /// [`LedgerError::Unknown`] when the practice has no notice of this number, be there one of another;
@@ -76,16 +77,33 @@ impl Writer<'_> {
         }
         follows(&notice, Some(&before))?;
         self.record(&notice)?;
+        if matches!(before.state, NoticeState::Declined | NoticeState::NotOurs) && notice.state != before.state {
+            self.call_again(&before)?;
+        }
         let left = self.lines_after(&notice, answer)?;
         Ok(Answered { notice, left })
+    }
+
+    /// Lines that an answer has cancelled or held are recalled, so that another answer can reach them.
+    fn call_again(&mut self, answered: &Notice) -> Result<(), LedgerError> {
+        let from = transitions::line_after(answered.state);
+        for accession in accessions(answered) {
+            let Some(mut sample) = self.latest::<Sample>(accession)? else { continue };
+            for wanted in answered.wanted.iter().filter(|wanted| wanted.accession == *accession) {
+                if let Some(line) = sample.line_mut(&wanted.test).filter(|line| line.state == from) {
+                    line.state = LineState::Recalled;
+                }
+            }
+            self.samples([sample])?;
+        }
+        Ok(())
     }
 
     /// Changes the lines of a notice as its answer says; returns those that went another way.
     fn lines_after(&mut self, notice: &Notice, answer: &Answer) -> Result<Vec<Wanted>, LedgerError> {
         let to = transitions::line_after(notice.state);
         let mut left = Vec::new();
-        let accessions: std::collections::BTreeSet<_> = notice.wanted.iter().map(|wanted| &wanted.accession).collect();
-        for accession in accessions {
+        for accession in accessions(notice) {
             let Some(mut sample) = self.latest::<Sample>(accession)? else { continue };
             for wanted in notice.wanted.iter().filter(|wanted| wanted.accession == *accession) {
                 match sample.line_mut(&wanted.test) {
@@ -117,6 +135,10 @@ impl Writer<'_> {
         }
         self.record(export)
     }
+}
+
+fn accessions(notice: &Notice) -> BTreeSet<&String> {
+    notice.wanted.iter().map(|wanted| &wanted.accession).collect()
 }
 
 fn read(body: &str) -> Result<Notice, LedgerError> {

@@ -12,7 +12,7 @@ mod run;
 mod sample;
 
 pub use discard::{Collected, Discard, HistoryStep, Limit, RecallAction};
-pub use figures::{Bench, Figures, Group, Measure};
+pub use figures::{BandCode, Bench, Codes, Figures, Group, Measure};
 pub use person::{Authorisation, Decision, Override, Query, Vacuumed};
 pub use recall::{Answer, Export, Notice, Wanted};
 pub use run::{Published, Run};

@@ -26,8 +26,10 @@ static DRIVERS: LazyLock<()> = LazyLock::new(sqlx::any::install_default_drivers)
 const SQLITE_SETTINGS: [&str; 3] =
     ["PRAGMA synchronous = FULL", "PRAGMA cache_size = -131072", "PRAGMA busy_timeout = 5000"];
 
-/// PostgreSQL: as long as SQLite waits for another writer, and no notices on stderr.
-const POSTGRES_SETTINGS: [&str; 2] = ["SET lock_timeout = '5s'", "SET client_min_messages = 'warning'"];
+/// PostgreSQL: as long as SQLite waits for another writer, no notices on stderr, and a statement planned anew each time:
+/// a plan that was kept from when a table was empty reads the whole of it for every batch of a night.
+const POSTGRES_SETTINGS: [&str; 3] =
+    ["SET lock_timeout = '5s'", "SET client_min_messages = 'warning'", "SET plan_cache_mode = 'force_custom_plan'"];
 
 /// A connection, with the small runtime that serves it.
 pub(crate) struct Store {
@@ -61,9 +63,11 @@ impl Store {
         let tables = self.tables()?;
         let address = self.address.to_string();
         let has = |name: &str| tables.iter().any(|table| table == name);
+        // A program that was killed while it made a ledger leaves nothing, or the list of steps of the schema.
+        let begun = tables.iter().all(|table| table == "_sqlx_migrations");
         if has("entry") && has("head") && has("_sqlx_migrations") {
             self.known_schema()?;
-        } else if has("entry") || has("head") || !(tables.is_empty() || postgres) {
+        } else if has("entry") || has("head") || !(begun || postgres) {
             return Err(LedgerError::NotALedger { address, found: "a database with other tables" });
         } else if !create {
             return Err(LedgerError::NotALedger { address, found: "an empty database" });

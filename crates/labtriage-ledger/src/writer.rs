@@ -40,6 +40,12 @@ impl<'a> Writer<'a> {
         self.at
     }
 
+    /// The last entry so far: before anything is recorded here, the one that was there when this writer began. It
+    /// tells whether what was read before is still true.
+    pub const fn head(&self) -> &Head {
+        &self.head
+    }
+
     /// Records a planning run. Returns whether it is new: the same run is recorded once, and the
     /// caller leaves everything else of the night as it is.
     ///

@@ -27,7 +27,6 @@ pub(crate) const fn day_of(reading: Reading) -> i32 {
 }
 
 /// Monday = 0 … Sunday = 6.
-#[cfg(test)]
 pub(crate) const fn weekday(day: i32) -> i32 {
     (day + 3).rem_euclid(7)
 }

@@ -34,6 +34,10 @@ pub struct Request {
     pub samples: u32,
     /// Any number; the same number gives the same rows.
     pub seed: u64,
+    /// Evenings after the scenario's own, up to [`NIGHTS_MAX`]. On a later one the rows are what has arrived
+    /// since the evening before, with accession numbers, requests and patients of their own; they do not
+    /// depend on the nights before.
+    pub night: u32,
     /// Replace about 2 % of the rows by bad ones of every [`Spoil`].
     pub hostile: bool,
 }
@@ -70,6 +74,12 @@ pub struct Generated {
     pub spoilt: Vec<(Spoil, u32)>,
 }
 
+/// The last evening that can be asked for: letters for accession numbers end here.
+pub const NIGHTS_MAX: u32 = 25;
+
+/// Numbers of accessions, requests and patients that belong to one night.
+const NUMBERS: u32 = 10_000_000;
+
 /// Tubes that are shuffled together: large enough that rows of one request stand apart.
 const BLOCK: usize = 4096;
 
@@ -101,6 +111,7 @@ pub fn generate(world: World<'_>, request: Request, row: &mut dyn FnMut(&Extract
     }
     let (rows, scenario) = (making.made, request.scenario);
     let hostile = if request.hostile { " About 2 % of the rows are spoilt on purpose." } else { "" };
+    let later = if request.night == 0 { String::new() } else { format!(" of evening {} after it", request.night) };
     let overrides = making.overrides(scenario);
     Generated {
         now_local: making.almanac.text(making.story.now),
@@ -109,7 +120,7 @@ pub fn generate(world: World<'_>, request: Request, row: &mut dyn FnMut(&Extract
         results: making.results,
         overrides,
         about: format!(
-            "{}: {rows} samples, seed {}. {}{hostile} No row is about a real person.",
+            "{}: {rows} samples{later}, seed {}. {}{hostile} No row is about a real person.",
             scenario.name(),
             request.seed,
             scenario.about()
@@ -172,6 +183,8 @@ struct Generator<'a> {
     order: Order,
     recent: Vec<Recent>,
     block: Vec<Draft>,
+    /// The first accession number, request and patient of the night.
+    first: u32,
     made: u32,
     requests: u32,
     patients: u32,
@@ -180,7 +193,8 @@ struct Generator<'a> {
 
 impl<'a> Generator<'a> {
     fn new(world: World<'a>, request: Request) -> Self {
-        let story = Story::of(request.scenario);
+        let story = Story::on(request.scenario, request.night);
+        let first = request.night.min(NIGHTS_MAX) * NUMBERS;
         let network = world.network;
         let hub = network.sites.position(|site| site.kind == SiteKind::Hub);
         let of_kind =
@@ -208,7 +222,7 @@ impl<'a> Generator<'a> {
             hub,
             practices: Weighted::new(of_kind(RequesterKind::Practice).map(|practice| (weight(practice), practice))),
             wards: Weighted::new(wards.into_iter()),
-            dice: Dice::new(request.seed),
+            dice: Dice::new(request.seed ^ u64::from(request.night).rotate_right(16)),
             key: request.seed,
             year,
             samples: request.samples,
@@ -217,9 +231,10 @@ impl<'a> Generator<'a> {
             order: Order::default(),
             recent: Vec::with_capacity(REMEMBERED),
             block: Vec::with_capacity(BLOCK + 8),
+            first,
             made: 0,
             requests: 0,
-            patients: 0,
+            patients: first,
             results: Vec::new(),
         }
     }
@@ -322,7 +337,7 @@ impl<'a> Generator<'a> {
         let held_share = if from.ward { 4 } else { self.story.held };
         let held = if self.dice.chance(held_share) { ask.tests & test::FBC } else { 0 };
         let volume = self.dice.chance(350).then(|| volume(ask.tube, &mut self.dice));
-        let (accession, request) = (self.made, self.requests);
+        let (accession, request) = (self.first + self.made, self.first + self.requests);
         let draft = Draft { accession, request, from, band, flags: self.order.flags, ask, held, visit, kept, volume };
         if self.dice.chance(5) && ask.tests != held {
             let result = self.result(&draft);
@@ -401,7 +416,9 @@ impl<'a> Generator<'a> {
     /// A few decisions of people, for a backlog large enough to have them.
     fn overrides(&self, scenario: Scenario) -> String {
         let practice = self.world.network.requesters.iter().find(|facts| facts.kind == RequesterKind::Practice);
-        let (Some(practice), true) = (practice, scenario == Scenario::SynnovisWeek1 && self.made >= 1000) else {
+        let (Some(practice), true) =
+            (practice, scenario == Scenario::SynnovisWeek1 && self.made >= 1000 && self.first == 0)
+        else {
             return String::new();
         };
         let Some(band) = self.world.policy.bands.iter().next() else { return String::new() };

@@ -21,7 +21,7 @@ pub mod scenario;
 mod story;
 mod words;
 
-pub use generator::{Generated, Request, Resulted, World, generate};
+pub use generator::{Generated, NIGHTS_MAX, Request, Resulted, World, generate};
 pub use hostile::Spoil;
 pub use row::{COLUMNS, ExtractRow};
 pub use scenario::Scenario;

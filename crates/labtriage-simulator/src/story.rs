@@ -1,6 +1,6 @@
 //! When were the tubes of a scenario taken, and how have they been kept?
 
-use crate::clock::{DAY, Reading, day_of};
+use crate::clock::{DAY, Reading, day_of, weekday};
 use crate::dice::Dice;
 use crate::scenario::Scenario;
 use crate::words::Tube;
@@ -87,6 +87,18 @@ impl Story {
             Scenario::AnalyserDown => Self { ward_age: 24 * 60, ..evening },
             Scenario::NormalNight => evening,
         }
+    }
+
+    /// The story of a later evening: what has arrived since the one before. Practices rest at weekends.
+    pub(crate) fn on(scenario: Scenario, night: u32) -> Self {
+        let first = Self::of(scenario);
+        if night == 0 {
+            return first;
+        }
+        let now = first.now + i32::try_from(night).unwrap_or(0) * DAY;
+        let weekend = matches!(weekday(day_of(now)), 5 | 6);
+        let wards = if weekend { 1000 } else { first.wards };
+        Self { now, wards, days: &[(1, 0)], ward_age: first.ward_age.min(DAY), ..first }
     }
 
     /// A visit to a practice.

@@ -158,6 +158,27 @@ fn a_few_lines_repeat_others_within_the_retest_interval() {
 }
 
 #[test]
+fn later_evenings_bring_what_has_arrived_since_the_one_before() {
+    let shipped = Shipped::load();
+    let mut seen = std::collections::BTreeSet::new();
+    let mut before = None;
+    for night in 0..14 {
+        let wanted = Request { night, ..request(Scenario::SynnovisWeek1, 300, 4) };
+        let (rows, generated) = rows(&shipped, wanted);
+        assert_eq!(rows, self::rows(&shipped, wanted).0);
+        let now = instant(&generated.now_local);
+        assert_eq!(before.map(|before| now.since(before).get()), before.map(|_| 1440));
+        for row in &rows {
+            assert!(seen.insert(row[0].clone()), "accession {} comes twice", row[0]);
+            let received = instant(&row[8]);
+            assert!(received < now && (night == 0 || now.since(received).get() <= 1500), "night {night}: {row:?}");
+        }
+        before = Some(now);
+    }
+    assert_eq!(seen.len(), 14 * 300);
+}
+
+#[test]
 fn overrides_can_be_read_and_are_about_the_backlog() {
     let wanted = request(Scenario::SynnovisWeek1, 2_000, 12);
     let (snapshot, _) = snapshot(wanted, |shipped, generated| {

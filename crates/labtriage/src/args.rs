@@ -1,6 +1,12 @@
 //! What did the user ask for? The command line, as typed.
 
+mod discards;
+mod exports;
 mod identities;
+mod look;
+mod nightly;
+mod overrides;
+mod records;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,11 +16,22 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use labtriage_core::plan::Rule;
 use labtriage_core::time::Instant;
 use labtriage_ledger::Head;
+use labtriage_simulator::NIGHTS_MAX;
 
+pub(crate) use discards::{
+    AuthoriseArguments, DiscardsCommand, DiscardsListArguments, DisposeArguments, RejectArguments, ReportArguments,
+    TubesArguments,
+};
+pub(crate) use exports::{ExportsCommand, ExportsListArguments, WhoseArguments};
 pub(crate) use identities::{
     AcknowledgeArguments, ExportArguments, IdentitiesCommand, ImportArguments, KeysArguments, LockArguments,
-    RecallsCommand, RotateArguments, UnlockArguments,
+    RecallsCommand, RecordArguments, RotateArguments, UnlockArguments,
 };
+pub(crate) use look::LookArguments;
+pub(crate) use overrides::{EndArguments, OverridesCommand, OverridesListArguments, SetArguments};
+
+pub(crate) use nightly::{LogFormat, ManifestArguments, NightlyArguments};
+pub(crate) use records::{Asked, KpiArguments, StatusArguments};
 
 /// Exit codes, as shown in `--help` and in the README.
 const EXIT_CODES: &str = "\
@@ -54,7 +71,8 @@ LabTriage with a general solver. All lines are one problem: strict bands are wei
 const GENERATE_EXAMPLES: &str = "\
 Examples:
   labtriage generate --scenario synnovis-week-1 --samples 11000 --seed 1 --out week-1
-  labtriage generate --scenario normal-night --samples 1000000 --seed 7 --out big --hostile";
+  labtriage generate --scenario normal-night --samples 1000000 --seed 7 --out big --hostile
+  labtriage generate --scenario synnovis-week-1 --samples 400 --seed 1 --night 3 --out third-evening";
 
 const LEDGER_EXAMPLES: &str = "\
 Examples:
@@ -78,6 +96,11 @@ pub(crate) enum Command {
     /// Plan a backlog: worklists, transfers, discards to authorise, recall lists, and why.
     #[command(after_help = PLAN_EXAMPLES)]
     Plan(PlanArguments),
+    /// Plan the newest extract of an inbox, publish it and record it: one command for a timer.
+    #[command(after_help = nightly::NIGHTLY_EXAMPLES)]
+    Nightly(NightlyArguments),
+    /// Seal an extract with its manifest, so that `nightly` knows that it is whole.
+    Manifest(ManifestArguments),
     /// Check the inputs of a folder, or audit a plan against its inputs.
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArguments),
@@ -105,6 +128,21 @@ pub(crate) enum Command {
     /// Write practices' lists with identities, and read their answers.
     #[command(subcommand)]
     Recalls(RecallsCommand),
+    /// Authorise, reject or record discards: nothing is thrown away without a named person.
+    #[command(subcommand, after_help = discards::DISCARDS_EXAMPLES)]
+    Discards(DiscardsCommand),
+    /// Show, set or end what people have decided about planning.
+    #[command(subcommand, after_help = overrides::OVERRIDES_EXAMPLES)]
+    Overrides(OverridesCommand),
+    /// Say which files have left with identities, and whose.
+    #[command(subcommand, after_help = exports::EXPORTS_EXAMPLES)]
+    Exports(ExportsCommand),
+    /// Say what became of a sample, request, patient or practice, and what the practice must do.
+    #[command(after_help = records::STATUS_EXAMPLES)]
+    Status(StatusArguments),
+    /// Count what the ledger holds: backlog, expiry, saved and lost, recalls, turnaround, fairness, use of benches.
+    #[command(after_help = records::KPI_EXAMPLES)]
+    Kpi(KpiArguments),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -138,10 +176,9 @@ pub(crate) struct OutputArguments {
     pub(crate) quiet: bool,
 }
 
+/// How a plan is searched for.
 #[derive(Args, Debug)]
-pub(crate) struct PlanArguments {
-    #[command(flatten)]
-    pub(crate) input: InputArguments,
+pub(crate) struct SearchArguments {
     /// Plan by a greedy rule, without the optimizer and without a proof.
     #[arg(long, value_enum)]
     pub(crate) rule: Option<RuleName>,
@@ -151,6 +188,14 @@ pub(crate) struct PlanArguments {
     /// End the search of a stage when its plan is proven to be at most so far above the best, in percent.
     #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "0.1", conflicts_with = "rule")]
     pub(crate) gap: f64,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PlanArguments {
+    #[command(flatten)]
+    pub(crate) input: InputArguments,
+    #[command(flatten)]
+    pub(crate) search: SearchArguments,
     /// Where the plan goes [default: `plan` inside the folder, or beside the CSV].
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
@@ -209,6 +254,9 @@ pub(crate) struct GenerateArguments {
     /// The seed: the same seed makes the same folder.
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub(crate) seed: u64,
+    /// Evenings after the scenario's own: the folder then holds what has arrived since the evening before.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=i64::from(NIGHTS_MAX)))]
+    pub(crate) night: u32,
     /// Where the folder goes; it must not exist or be empty.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,

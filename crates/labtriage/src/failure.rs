@@ -24,6 +24,8 @@ pub(crate) enum Failure {
     Output(OutputError),
     /// The ledger did not do what was asked.
     Ledger(LedgerError),
+    /// The ledger refused parts of what was asked, so all of it was left: every refusal.
+    Refused(Vec<LedgerError>),
     /// A key or a store of identities could not be used.
     Identity(IdentityError),
     /// A plan file that was to be checked breaks laws.
@@ -37,7 +39,12 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
-            Self::Findings(_) | Self::Output(_) | Self::Identity(_) | Self::Ledger(_) | Self::Unlawful(_) => BAD_INPUT,
+            Self::Findings(_)
+            | Self::Output(_)
+            | Self::Identity(_)
+            | Self::Ledger(_)
+            | Self::Refused(_)
+            | Self::Unlawful(_) => BAD_INPUT,
             Self::OurPlanIsUnlawful(_) | Self::Bug(_) => OUR_BUG,
         }
     }

@@ -255,8 +255,7 @@ impl Sources {
             Now::Typed(Some(typed)) => parse_now(typed, zone),
             Now::Typed(None) => match &self.scenario {
                 Some(file) => Ok(scenario::read(&file.file, zone)?.now),
-                None => Instant::from_utc(std::time::SystemTime::now().into())
-                    .ok_or_else(|| Failure::Bug("the system clock is out of range".to_owned())),
+                None => moment(None, zone),
             },
         }
     }
@@ -349,6 +348,15 @@ fn relative(to: &Path, from: &Path) -> String {
 
 fn file_name(path: &Path) -> String {
     path.display().to_string()
+}
+
+/// The moment that was typed, else the clock's.
+pub(crate) fn moment(typed: Option<&str>, zone: Zone) -> Result<Instant, Failure> {
+    match typed {
+        Some(typed) => parse_now(typed, zone),
+        None => Instant::from_utc(std::time::SystemTime::now().into())
+            .ok_or_else(|| Failure::Bug("the system clock is out of range".to_owned())),
+    }
 }
 
 fn parse_now(typed: &str, zone: Zone) -> Result<Instant, Failure> {

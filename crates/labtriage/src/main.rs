@@ -3,14 +3,19 @@
 //! The binary is arguments, files, the clock and the terminal; everything else lives in the
 //! library crates. Reading order: `args` (what was asked), `inputs` (from files to a snapshot),
 //! `commands` (what is done), `making` (which plan leaves the program), `fair` (how the limit on fairness is kept),
-//! `proof` (how near the best it is), `secrets` (where keys come from), `terminal` (what is shown), `failure` (what went wrong).
+//! `proof` (how near the best it is), `nightly` (what a night consists of), `figures` (what is counted of it),
+//! `desk` (which ledger, and when), `secrets` (where keys come from), `terminal` (what is shown), `failure` (what went
+//! wrong).
 
 mod args;
 mod commands;
+mod desk;
 mod failure;
 mod fair;
+mod figures;
 mod inputs;
 mod making;
+mod nightly;
 mod proof;
 mod secrets;
 mod terminal;
@@ -37,7 +42,8 @@ fn main() -> ExitCode {
         }
         Err(_) => {
             let place = PANICKED_AT.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
-            terminal::words(&format!("this is a bug in LabTriage{place}: please report it; nothing was written"));
+            let words = format!("this is a bug in LabTriage{place}: please report it; nothing was written");
+            terminal::error(None, &words, None);
             ExitCode::from(OUR_BUG)
         }
     }
@@ -58,6 +64,8 @@ fn place(location: &Location<'_>) -> String {
 fn run(arguments: &Arguments) -> Result<u8, Failure> {
     match &arguments.command {
         Command::Plan(arguments) => commands::plan::plan(arguments),
+        Command::Nightly(arguments) => commands::nightly::nightly(arguments),
+        Command::Manifest(arguments) => commands::manifest::manifest(arguments),
         Command::Check(arguments) => commands::check::check(arguments),
         Command::Explain(arguments) => commands::explain::explain(arguments),
         Command::Generate(arguments) => commands::generate::generate(arguments),
@@ -66,6 +74,11 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
         Command::Import(arguments) => commands::import::import(arguments),
         Command::Identities(command) => commands::identities::identities(command),
         Command::Recalls(command) => commands::recalls::recalls(command),
+        Command::Discards(command) => commands::discards::discards(command),
+        Command::Overrides(command) => commands::overrides::overrides(command),
+        Command::Exports(command) => commands::exports::exports(command),
+        Command::Status(arguments) => commands::status::status(arguments),
+        Command::Kpi(arguments) => commands::kpi::kpi(arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Arguments::command(), "labtriage", &mut script);
@@ -78,11 +91,13 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
 fn show(failure: &Failure) {
     match failure {
         Failure::Findings(findings) => terminal::findings(findings),
-        Failure::Ledger(error) => {
-            terminal::words(&format!("{} {error}\n  hint: {}", error.code().text(), error.hint()));
+        Failure::Ledger(error) => terminal::ledger_error(error),
+        Failure::Refused(errors) => {
+            terminal::error(None, "nothing was recorded:", None);
+            errors.iter().for_each(terminal::ledger_error);
         }
-        Failure::Output(error) => terminal::words(&error.to_string()),
-        Failure::Identity(error) => terminal::words(&error.to_string()),
+        Failure::Output(error) => terminal::error(None, &error.to_string(), None),
+        Failure::Identity(error) => terminal::error(None, &error.to_string(), None),
         Failure::Unlawful(broken) => {
             terminal::words("the plan breaks laws:");
             terminal::violations(broken);
@@ -91,6 +106,8 @@ fn show(failure: &Failure) {
             terminal::words("this is a bug in LabTriage, please report it: the plan breaks laws; nothing was written");
             terminal::violations(broken);
         }
-        Failure::Bug(what) => terminal::words(&format!("this is a bug in LabTriage, please report it: {what}")),
+        Failure::Bug(what) => {
+            terminal::error(None, &format!("this is a bug in LabTriage, please report it: {what}"), None);
+        }
     }
 }

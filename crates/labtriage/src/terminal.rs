@@ -1,16 +1,20 @@
 //! What does a person see? Everything that is printed, and nowhere else.
 
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use labtriage_core::audit::Violation;
 use labtriage_core::cost::gap;
-use labtriage_core::finding::Finding;
+use labtriage_core::finding::{Finding, Severity};
 use labtriage_core::units::Cost;
+use labtriage_formats::numbers::without_nhs_numbers;
 use labtriage_formats::outputs::percent_of_millionths;
+use labtriage_ledger::LedgerError;
 use labtriage_optimizer::engine::Phase;
 use labtriage_optimizer::optimise::Progress;
+use serde_json::{Value, json};
 
 /// Findings printed at most; the rest is counted.
 const FINDINGS_SHOWN: usize = 50;
@@ -22,19 +26,74 @@ pub(crate) fn data(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// Whether stderr is a log of JSON objects.
+static JSON_LOG: AtomicBool = AtomicBool::new(false);
+
+/// From here on, everything on stderr is one JSON object a line.
+pub(crate) fn log_as_json() {
+    JSON_LOG.store(true, Ordering::Relaxed);
+}
+
+/// Whether stderr is a log of JSON objects.
+pub(crate) fn logs_json() -> bool {
+    JSON_LOG.load(Ordering::Relaxed)
+}
+
 /// Prints a line of words on stderr.
 pub(crate) fn words(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    if logs_json() {
+        event(&json!({ "level": "info", "message": text }));
+    } else {
+        let _ = writeln!(std::io::stderr().lock(), "{text}");
+    }
+}
+
+/// Prints an event on stderr, with its time, where stderr is a log of JSON objects.
+pub(crate) fn event(said: &Value) {
+    if !logs_json() {
+        return;
+    }
+    let mut line = json!({ "at": chrono::Utc::now().format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string() });
+    if let (Value::Object(line), Value::Object(said)) = (&mut line, said) {
+        line.extend(said.clone());
+    }
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// Prints what went wrong on stderr, with its code and what to do.
+pub(crate) fn error(code: Option<&str>, message: &str, hint: Option<&str>) {
+    if logs_json() {
+        event(&json!({ "level": "error", "code": code, "message": message, "hint": hint }));
+        return;
+    }
+    let code = code.map_or_else(String::new, |code| format!("{code} "));
+    let hint = hint.map_or_else(String::new, |hint| format!("\n  hint: {hint}"));
+    words(&format!("{code}{message}{hint}"));
 }
 
 /// Prints findings on stderr, the first of them whole.
 pub(crate) fn findings(findings: &[Finding]) {
     for finding in findings.iter().take(FINDINGS_SHOWN) {
-        words(&finding.to_string());
+        if logs_json() {
+            event(&of_finding(finding));
+        } else {
+            words(&finding.to_string());
+        }
     }
     if findings.len() > FINDINGS_SHOWN {
         words(&format!("… and {} more findings", findings.len() - FINDINGS_SHOWN));
     }
+}
+
+fn of_finding(finding: &Finding) -> Value {
+    let level = if finding.code.severity() == Severity::Fatal { "error" } else { "warning" };
+    let place = finding.place.as_ref().map(ToString::to_string);
+    json!({ "level": level, "code": finding.code.text(), "place": place, "message": finding.message, "hint": finding.hint })
+}
+
+/// Prints what the ledger refused. A name that somebody typed may hold what must not be repeated.
+pub(crate) fn ledger_error(refused: &LedgerError) {
+    error(Some(refused.code().text()), &without_nhs_numbers(&refused.to_string()), Some(refused.hint()));
 }
 
 /// Prints broken laws on stderr, the first of them.
@@ -47,13 +106,32 @@ pub(crate) fn violations(broken: &[Violation]) {
     }
 }
 
+/// A table of texts: columns as wide as they need be, two blanks between them; nothing without rows.
+pub(crate) fn table(titles: &[&str], rows: &[Vec<String>]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain([titles[column].len()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..titles.len()).map(width).collect();
+    let line = |cells: &mut dyn Iterator<Item = &str>| {
+        let padded: Vec<String> = cells.zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        format!("{}\n", padded.join("  ").trim_end())
+    };
+    let mut text = line(&mut titles.iter().copied());
+    rows.iter().for_each(|row| text.push_str(&line(&mut row.iter().map(String::as_str))));
+    text
+}
+
 /// Progress on stderr, only where somebody watches.
 pub(crate) struct Bar(ProgressBar);
 
 impl Bar {
     /// A bar for a phase, hidden when quiet or when stderr is no terminal.
     pub(crate) fn new(quiet: bool) -> Self {
-        let shown = !quiet && std::io::stderr().is_terminal();
+        let shown = !quiet && !logs_json() && std::io::stderr().is_terminal();
         let bar = ProgressBar::with_draw_target(
             Some(0),
             if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() },

@@ -480,3 +480,32 @@ fn answers_of_a_practice_are_checked_and_bad_ones_given_back() {
         .refused("recalls acknowledge empty.csv --plan tonight/plan --practice Z00002", "B003 missing column `answer`");
     bench.refused("recalls acknowledge back.csv --plan tonight/plan --practice Z0000", "did you mean");
 }
+
+#[test]
+fn a_night_says_nothing_of_what_is_planted_and_its_log_no_pseudonym() {
+    let bench = Bench::new();
+    fs::create_dir(bench.path("inbox")).unwrap();
+    let nightly = "nightly --inbox inbox --out plans --ledger lab.ledger --rule band-edf --max-quarantine 100";
+    bench.done(&format!("{IMPORT} --out inbox/2026-11-23"));
+    let sealed = bench.done("manifest inbox/2026-11-23");
+    let log = bench.done(&format!("{nightly} --log json"));
+    let plan = bench.read("plans/current/plan.json");
+    fs::rename(bench.path("extract"), bench.path("inbox/2026-11-24")).unwrap();
+    bench.done("manifest inbox/2026-11-24");
+    let (code, refused) = bench.run(nightly);
+    assert_eq!(code, 2, "{refused}");
+    fs::remove_dir_all(bench.path("inbox/2026-11-24")).unwrap();
+    for path in files(bench.folder.path()).iter().filter(|path| !path.starts_with(bench.path("keys"))) {
+        silent(&path.display().to_string(), &fs::read(path).unwrap());
+    }
+    let patients = bench.read("inbox/2026-11-23/backlog.csv");
+    let mut rows = patients.lines().filter_map(|row| row.split(',').nth(2));
+    assert_eq!(rows.next(), Some("patient"));
+    let pseudonyms: Vec<&str> = rows.filter(|pseudonym| pseudonym.len() > 8).collect();
+    assert!(pseudonyms.iter().any(|pseudonym| plan.contains(pseudonym)), "what is looked for can be found");
+    let kept = ["plans/health.json", "plans/current/night.json", "plans/current/inputs/overrides.toml"];
+    for said in [sealed, log, refused].into_iter().chain(kept.map(|name| bench.read(name))) {
+        silent("what was said", said.as_bytes());
+        assert!(!pseudonyms.iter().any(|pseudonym| said.contains(pseudonym)), "{said}");
+    }
+}

@@ -32,6 +32,45 @@ const WORDS: [(&str, Word); 7] = [
     ("cap", Word::Cap),
 ];
 
+/// An override that is kept elsewhere than in a file, by the keys of `overrides.toml`.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// What it asks for: the word of the file, such as `hold`.
+    pub action: &'a str,
+    /// Whatever else belongs to the action and its target, by key.
+    pub details: &'a [(String, String)],
+    /// Who decided.
+    pub who: &'a str,
+    /// Why.
+    pub why: &'a str,
+    /// Until when it holds: a time with its offset, or a local one.
+    pub until: &'a str,
+    /// The second person.
+    pub second: Option<&'a str>,
+    /// Said of it in a comment, such as its number.
+    pub comment: &'a str,
+}
+
+/// The only key whose value is a number.
+const NUMBER: &str = "lines_per_day";
+
+/// Writes overrides as the `overrides.toml` that [`overrides`] reads, so that both are checked by one code.
+pub fn overrides_toml(entries: &[Entry<'_>]) -> String {
+    let mut text = String::new();
+    for entry in entries {
+        let comment: String = entry.comment.chars().filter(|c| !c.is_control()).collect();
+        text.push_str(&format!("[[override]] # {comment}\n"));
+        let own = [("action", entry.action), ("who", entry.who), ("why", entry.why), ("until", entry.until)];
+        let details = entry.details.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        for (key, value) in own.into_iter().chain(entry.second.map(|second| ("second", second))).chain(details) {
+            let number = (key == NUMBER).then(|| value.parse::<u32>().ok()).flatten();
+            let value = number.map_or_else(|| toml::Value::from(value), |number| toml::Value::from(i64::from(number)));
+            text.push_str(&format!("{key} = {value}\n"));
+        }
+    }
+    text
+}
+
 /// Reads overrides, in order of the file. Whether they fit the backlog is the snapshot's to say.
 ///
 /// # Errors

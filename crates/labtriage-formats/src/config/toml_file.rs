@@ -422,7 +422,7 @@ fn thousandths_of(text: &str) -> Option<u64> {
 }
 
 /// All of them, or nothing, after every one has been read and reported on.
-pub(super) fn all<T>(read: impl IntoIterator<Item = Option<T>>) -> Option<Vec<T>> {
+pub(crate) fn all<T>(read: impl IntoIterator<Item = Option<T>>) -> Option<Vec<T>> {
     let read: Vec<Option<T>> = read.into_iter().collect();
     read.into_iter().collect()
 }

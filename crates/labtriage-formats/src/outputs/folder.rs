@@ -19,6 +19,8 @@ pub enum FolderKind {
     /// Recall lists with identities, for its owner's eyes only. It takes the place of nothing: what has left must
     /// stay to be looked up.
     RecallExport,
+    /// Records of discards, and what their requesters read. It takes the place of nothing.
+    DiscardRecords,
 }
 
 impl FolderKind {
@@ -37,6 +39,7 @@ impl FolderKind {
                 "quarantine.csv",
                 "summary.txt",
                 "inputs",
+                "night.json",
             ],
             Self::Import => &[
                 "backlog.csv",
@@ -50,6 +53,7 @@ impl FolderKind {
                 "policy.toml",
             ],
             Self::RecallExport => &["practices", "left-out.csv"],
+            Self::DiscardRecords => &["records.csv", "reports"],
         }
     }
 }

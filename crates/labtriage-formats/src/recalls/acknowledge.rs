@@ -85,6 +85,12 @@ pub enum RejectReason {
     DayImpossible,
     /// Another row says something else of the same patient; all of them are given back.
     Contradiction,
+    /// The ledger has no recall of this patient by this practice.
+    NotRecorded,
+    /// New samples were taken already: only their day may be corrected.
+    Done,
+    /// The recall was withdrawn.
+    Withdrawn,
 }
 
 impl RejectReason {
@@ -102,6 +108,9 @@ impl RejectReason {
             Self::DayUnreadable => "the day is written neither 2024-06-03 nor 03/06/2024",
             Self::DayImpossible => "the day is before the list was made, or a visit that is done lies in the future",
             Self::Contradiction => "another row says something else of the same patient",
+            Self::NotRecorded => "the ledger has no recall of this patient by this practice",
+            Self::Done => "the ledger says that new samples were taken already: only their day can be corrected",
+            Self::Withdrawn => "the recall was withdrawn: nobody waits for this answer",
         }
     }
 }

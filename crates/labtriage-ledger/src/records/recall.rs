@@ -114,6 +114,10 @@ pub struct Export {
     pub who: String,
     /// Which profile it has.
     pub profile: String,
+    /// Digest of the plan whose recalls it lists, where that is known: the same plan may be exported again, as for
+    /// another system of the practice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
     /// Whom it names, in order.
     pub patients: Vec<OwnedPseudonym>,
 }

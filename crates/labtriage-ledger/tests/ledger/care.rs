@@ -52,6 +52,7 @@ fn export() -> labtriage_ledger::records::Export {
         recipient: "practice".to_owned(),
         who: "A".to_owned(),
         profile: "generic".to_owned(),
+        plan: None,
         patients: vec![patient("1"), patient("2")],
     }
 }

@@ -53,6 +53,25 @@ fn an_answer_reaches_the_lines_it_is_about() {
 }
 
 #[test]
+fn a_later_answer_corrects_the_one_before() {
+    on_both("corrected", |place| {
+        let mut ledger = place.create();
+        recalled(&mut ledger);
+        let mut answered = |minutes: i32, state, visit| {
+            record(&mut ledger, minutes, |writer| writer.answer("G85001", "N1", state, &answer(visit))).unwrap();
+            let line = ledger.sample("24A1").unwrap().unwrap().record.line("K").unwrap().clone();
+            (line.state, line.at)
+        };
+        assert_eq!(answered(1, NoticeState::Declined, None).0, LineState::Cancelled);
+        assert_eq!(answered(2, NoticeState::Booked, Some(90)), (LineState::Booked, Some(at(90))));
+        assert_eq!(answered(3, NoticeState::NotOurs, None).0, LineState::Held);
+        assert_eq!(answered(4, NoticeState::Declined, None).0, LineState::Cancelled);
+        assert_eq!(answered(5, NoticeState::Done, Some(95)), (LineState::ReBled, Some(at(95))));
+        ledger.verify(None).unwrap();
+    });
+}
+
+#[test]
 fn a_line_that_was_rescued_meanwhile_is_left_and_named() {
     on_both("rescued", |place| {
         let mut ledger = place.create();
@@ -105,6 +124,7 @@ fn export(digest: &str, patients: &[&str]) -> Export {
         recipient: "age1recipient".to_owned(),
         who: "A. Manager".to_owned(),
         profile: "generic".to_owned(),
+        plan: None,
         patients: patients.iter().map(|name| patient(name)).collect(),
     }
 }

@@ -192,8 +192,14 @@ fn figures_of_all_nights_come_back_in_order() {
                 requester: "G85001".to_owned(),
                 counts: [(Measure::Backlog, 10 + night as i64), (Measure::CriticalAtRisk, 1)].into(),
             };
-            let figures =
-                Figures { run: digest.to_owned(), groups: vec![group], benches: Vec::new(), unfairness: None };
+            let figures = Figures {
+                run: digest.to_owned(),
+                counted: [Measure::Backlog, Measure::CriticalAtRisk].into(),
+                groups: vec![group],
+                benches: Vec::new(),
+                unfairness: None,
+                codes: None,
+            };
             record(&mut ledger, night as i32, |writer| {
                 writer.run(&run(digest))?;
                 writer.figures(&figures)

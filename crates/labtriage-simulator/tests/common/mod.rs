@@ -80,7 +80,7 @@ pub(crate) fn snapshot(
 }
 
 pub(crate) fn request(scenario: Scenario, samples: u32, seed: u64) -> Request {
-    Request { scenario, samples, seed, hostile: false }
+    Request { scenario, samples, seed, night: 0, hostile: false }
 }
 
 /// The rows of a tame backlog as text.

@@ -21,15 +21,20 @@ pub(super) const EXPORT_EXAMPLES: &str = "\
 Examples:
   labtriage recalls export --plan tonight/plan --all --profile generic --store store.age --unlock store.secret --out recalls
   labtriage recalls export --plan tonight/plan --practice Z00001 --profile accurx-systmone --store store.age \\
-      --unlock store.secret --recipient Z00001=age1… --out for-Z00001";
+      --unlock store.secret --recipient Z00001=age1… --ledger lab.ledger --by 'A. Manager' --out for-Z00001
+
+With --ledger every file is registered before the folder appears (`labtriage exports whose` finds it again), and patients
+whom an earlier list has called are left out.";
 
 pub(super) const ACKNOWLEDGE_EXAMPLES: &str = "\
 Examples:
   labtriage recalls acknowledge Z00001.csv --plan tonight/plan --practice Z00001
-  labtriage recalls acknowledge back.csv --plan tonight/plan --practice Z00001 --keys pseudonym.keys --rejects back.csv
+  labtriage recalls acknowledge back.csv --plan tonight/plan --practice Z00001 --keys pseudonym.keys \\
+      --ledger lab.ledger --by 'C. Clerk' --rejects returned.csv
 
 The file is the practice's own list with `answer` (booked, done, declined, not ours) and `answer_day` filled in.
-Rows that name their patient by NHS number only need the keys.";
+Rows that name their patient by NHS number only need the keys. With --ledger the answers are recorded: a later one
+corrects the one before, until new samples were taken.";
 
 /// Where the keys of pseudonyms are.
 #[derive(Args, Debug)]
@@ -148,7 +153,7 @@ pub(crate) struct ExportArguments {
     /// Results that have come since the plan: patients whose tests are all answered are left out.
     #[arg(long, value_name = "CSV")]
     pub(crate) results: Option<PathBuf>,
-    /// The moment of the export, for results [default: the clock].
+    /// The moment of the export [default: the clock].
     #[arg(long, value_name = "TIME")]
     pub(crate) now: Option<String>,
     /// Begin each list with a byte order mark, for spreadsheets that need one.
@@ -164,7 +169,20 @@ pub(crate) struct ExportArguments {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
     #[command(flatten)]
+    pub(crate) record: RecordArguments,
+    #[command(flatten)]
     pub(crate) output: OutputArguments,
+}
+
+/// Which ledger remembers it, and who did it.
+#[derive(Args, Debug)]
+pub(crate) struct RecordArguments {
+    /// The ledger: a SQLite file, or the URL of a PostgreSQL database.
+    #[arg(long, value_name = "FILE|postgres://…", requires = "by")]
+    pub(crate) ledger: Option<String>,
+    /// Who does it; it is recorded.
+    #[arg(long, value_name = "USER", requires = "ledger")]
+    pub(crate) by: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -186,6 +204,8 @@ pub(crate) struct AcknowledgeArguments {
     /// Where the rows that are given back go, with the reason of each.
     #[arg(long, value_name = "CSV")]
     pub(crate) rejects: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) record: RecordArguments,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }

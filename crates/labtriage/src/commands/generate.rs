@@ -36,7 +36,8 @@ pub(crate) fn generate(arguments: &GenerateArguments) -> Result<u8, Failure> {
     }
     let (catalogue, network, policy) = defaults::load(None, None)?.read()?;
     let world = World { catalogue: &catalogue, network: &network, policy: &policy };
-    let request = Request { scenario, samples: arguments.samples, seed: arguments.seed, hostile: arguments.hostile };
+    let GenerateArguments { samples, seed, night, hostile, .. } = *arguments;
+    let request = Request { scenario, samples, seed, night, hostile };
     let made = write_folder(out, world, request).map_err(|error| {
         let finding = Finding::new(Code::FileUnreadable, format!("cannot write this folder: {}", error.kind()));
         Failure::from(finding.at(&out.display().to_string(), 0, 0))

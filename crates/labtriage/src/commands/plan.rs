@@ -13,7 +13,7 @@ use labtriage_formats::outputs::{
 };
 use labtriage_formats::plan_json::{Bound, Document, StatedFairness};
 
-use crate::args::{PlanArguments, RuleName};
+use crate::args::{PlanArguments, RuleName, SearchArguments};
 use crate::failure::{Failure, ONLY_FLOOR, STRICT_NOT_MET};
 use crate::inputs::{Night, Now, Sources};
 use crate::making::{Made, Search, by_prices, by_rule};
@@ -36,14 +36,57 @@ pub(crate) fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
     }
     let now = Now::Typed(arguments.input.now.as_deref());
     let night = sources.read(&now, arguments.input.max_quarantine, &bar, &mut timings)?;
-    let made = make(&night.snapshot, arguments, &bar, &mut timings)?;
+    let asked = Asked { search: &arguments.search, max_quarantine: arguments.input.max_quarantine };
+    let written = write(&night, asked, &folder, &out, &bar, &mut timings)?;
+    folder.finish()?;
+    bar.clear();
+    timings.phase("write");
+    show(arguments, &night, &written, &out)?;
+    if arguments.timings {
+        timings.print();
+    }
+    Ok(written.exit_code())
+}
+
+/// The options that have a say in a plan.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) search: &'a SearchArguments,
+    pub(crate) max_quarantine: f64,
+}
+
+/// A plan that was made and written, and what there is to say of it.
+pub(crate) struct Written {
+    pub(crate) made: Made,
+    pub(crate) summary: Summary,
+    words: String,
+    extras: Extras,
+}
+
+impl Written {
+    /// What the plan tells a script.
+    pub(crate) fn exit_code(&self) -> u8 {
+        exit_code(self.made.only_floor, self.summary.all_bands().not_met)
+    }
+}
+
+/// Plans a night and writes every file into a folder in the making, which will stand at `out`.
+pub(crate) fn write(
+    night: &Night,
+    asked: Asked<'_>,
+    folder: &OutputFolder,
+    out: &Path,
+    bar: &Bar,
+    timings: &mut Timings,
+) -> Result<Written, Failure> {
+    let made = make(&night.snapshot, asked.search, bar, timings)?;
     let summary = Summary::of(&night.snapshot, &made.plan, made.cost, Some(made.fifo));
     let quarantined = night.quarantine.len() as u64;
     let bound = made.bound.as_ref().map(Bound::total);
     let Made { band_edf, extra_cost, .. } = made;
     let extras = Extras { rule: made.plan.rule, quarantined, band_edf, bound, extra_cost };
     let words = summary_text(&summary, &night.snapshot, extras);
-    let document = document(&night, &made, &summary, &out, arguments);
+    let document = document(night, &made, &summary, out, asked);
     bar.phase("writing", 1);
     let outputs = Outputs {
         snapshot: &night.snapshot,
@@ -52,15 +95,8 @@ pub(crate) fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
         summary: &words,
         quarantine: &night.quarantine,
     };
-    write_outputs(&folder, &outputs)?;
-    folder.finish()?;
-    bar.clear();
-    timings.phase("write");
-    show(arguments, &night, &made, &summary, &words, extras, &out)?;
-    if arguments.timings {
-        timings.print();
-    }
-    Ok(exit_code(made.only_floor, summary.all_bands().not_met))
+    write_outputs(folder, &outputs)?;
+    Ok(Written { made, summary, words, extras })
 }
 
 /// What the plan that was made tells a script; that only the floor is left is the worst of it.
@@ -72,36 +108,37 @@ const fn exit_code(only_floor: bool, not_met: u64) -> u8 {
     }
 }
 
-fn make(snapshot: &Snapshot, arguments: &PlanArguments, bar: &Bar, timings: &mut Timings) -> Result<Made, Failure> {
-    match arguments.rule {
+fn make(snapshot: &Snapshot, asked: &SearchArguments, bar: &Bar, timings: &mut Timings) -> Result<Made, Failure> {
+    match asked.rule {
         Some(rule) => by_rule(snapshot, rule.rule(), bar, timings),
         None => {
-            let search = Search { began: Instant::now(), limit: arguments.time_limit, gap: arguments.gap };
+            let search = Search { began: Instant::now(), limit: asked.time_limit, gap: asked.gap };
             by_prices(snapshot, &search, bar, timings)
         }
     }
 }
 
 /// The options of the run that have a say in the plan.
-fn options(arguments: &PlanArguments) -> BTreeMap<String, String> {
-    let rule = arguments.rule.map_or(Rule::Priced, RuleName::rule);
+pub(crate) fn options(asked: Asked<'_>) -> BTreeMap<String, String> {
+    let Asked { search, max_quarantine } = asked;
+    let rule = search.rule.map_or(Rule::Priced, RuleName::rule);
     let mut options = BTreeMap::from([
         ("rule".to_owned(), rule.text().to_owned()),
-        ("max-quarantine".to_owned(), arguments.input.max_quarantine.to_string()),
+        ("max-quarantine".to_owned(), max_quarantine.to_string()),
     ]);
     if rule == Rule::Priced {
-        options.insert("gap".to_owned(), arguments.gap.to_string());
-        let limit = arguments.time_limit.map(|limit| limit.as_secs_f64().to_string());
+        options.insert("gap".to_owned(), search.gap.to_string());
+        let limit = search.time_limit.map(|limit| limit.as_secs_f64().to_string());
         options.extend(limit.map(|limit| ("time-limit".to_owned(), limit)));
     }
     options
 }
 
-fn document(night: &Night, made: &Made, summary: &Summary, out: &Path, arguments: &PlanArguments) -> Document {
+fn document(night: &Night, made: &Made, summary: &Summary, out: &Path, asked: Asked<'_>) -> Document {
     let fairness = summary.fairness.as_ref();
     Document {
         program: concat!("labtriage ", env!("CARGO_PKG_VERSION")).to_owned(),
-        options: options(arguments),
+        options: options(asked),
         inputs: night.inputs_for(out),
         cost: made.cost,
         fifo: Some(made.fifo.total()),
@@ -113,22 +150,15 @@ fn document(night: &Night, made: &Made, summary: &Summary, out: &Path, arguments
     }
 }
 
-fn show(
-    arguments: &PlanArguments,
-    night: &Night,
-    made: &Made,
-    summary: &Summary,
-    words: &str,
-    extras: Extras,
-    out: &Path,
-) -> Result<(), Failure> {
+fn show(arguments: &PlanArguments, night: &Night, written: &Written, out: &Path) -> Result<(), Failure> {
+    let Written { made, summary, words, extras } = written;
     if arguments.output.quiet {
         return Ok(());
     }
     terminal::findings(&night.warnings);
     terminal::findings(&night.not_kept(&made.plan));
     if arguments.output.json {
-        let json = summary_json(summary, &night.snapshot, extras).map_err(|error| Failure::Bug(error.to_string()))?;
+        let json = summary_json(summary, &night.snapshot, *extras).map_err(|error| Failure::Bug(error.to_string()))?;
         terminal::data(&format!("{json}\n"));
     } else {
         terminal::data(words);

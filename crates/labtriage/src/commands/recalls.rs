@@ -2,6 +2,7 @@
 
 mod acknowledge;
 mod export;
+mod register;
 
 use std::path::{Path, PathBuf};
 

@@ -5,11 +5,18 @@ use std::fs::File;
 use labtriage_core::finding::{Code, Finding};
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::table::RequesterIx;
-use labtriage_formats::recalls::acknowledge::{Acknowledgements, Known, Reject, read_acknowledgements};
+use labtriage_core::time::{Instant, Zone};
+use labtriage_formats::recalls::acknowledge::{
+    Acknowledgement, Acknowledgements, Answer, Known, Reject, RejectReason, read_acknowledgements,
+};
 use labtriage_formats::recalls::{Notice, notices};
 use labtriage_identity::{KeyRing, NhsNumber, write_whole};
+use labtriage_ledger::records::{Answer as Said, Notice as Recalled, Wanted};
+use labtriage_ledger::states::NoticeState;
+use labtriage_ledger::{Known as Ledgered, LedgerError, Writer};
 use serde_json::{Value, json};
 
+use super::register::Register;
 use super::{plan_folder, requester};
 use crate::args::AcknowledgeArguments;
 use crate::commands::check::{Opened, open};
@@ -22,8 +29,11 @@ const REJECTS_SHOWN: usize = 20;
 
 /// Reads a practice's answers; returns the exit code.
 pub(super) fn acknowledge(arguments: &AcknowledgeArguments) -> Result<u8, Failure> {
-    let answered = read(arguments)?;
-    // These are checked answers; the ledger records them at this point.
+    let mut answered = read(arguments)?;
+    if let Some(register) = Register::open(&arguments.record)? {
+        record(register, &mut answered)?;
+    }
+    // Written last: the rows that the ledger gives back are among them, and the same file may be read again.
     if let Some(path) = &arguments.rejects {
         write_whole(path, &rejects(&answered.found.rejects))?;
     }
@@ -37,6 +47,98 @@ struct Answered {
     requester: RequesterIx,
     notices: Vec<Notice>,
     found: Acknowledgements,
+    at: Instant,
+    /// What became of the answers in the ledger, if one was named.
+    recorded: Option<Recorded>,
+}
+
+/// What became of answers in the ledger.
+#[derive(Default)]
+struct Recorded {
+    /// Answers that were new, or corrected the one before.
+    new: usize,
+    /// Answers that were there already.
+    same: usize,
+    /// Lines that went another way meanwhile: a person should look.
+    left: Vec<Wanted>,
+}
+
+/// Records the answers; those that the ledger does not take are given back like bad rows. A later answer corrects the
+/// one before, until new samples were taken.
+fn record(register: Register, answered: &mut Answered) -> Result<(), Failure> {
+    let Register { mut ledger, by } = register;
+    let practice = answered.snapshot.network.requesters[answered.requester].ods.clone();
+    // Looked up first: the practice's own notice of each patient, the open one before any other.
+    let mut notices = Vec::with_capacity(answered.found.accepted.len());
+    for one in &answered.found.accepted {
+        let patient = answered.snapshot.backlog.pseudonym(one.patient).into();
+        notices.push(latest_of(ledger.notices_of(&patient)?, &practice));
+    }
+    let (mut recorded, mut back) = (Recorded::default(), Vec::new());
+    let pairs: Vec<_> = answered.found.accepted.drain(..).zip(notices).collect();
+    let zone = answered.snapshot.network.zone;
+    let kept = ledger.write(answered.at, |writer| {
+        let mut kept = Vec::new();
+        for (one, notice) in pairs {
+            match note(writer, &practice, zone, &by, &one, notice, &mut recorded)? {
+                None => kept.push(one),
+                Some(reason) => back.push(Reject { line: one.line, reason }),
+            }
+        }
+        Ok::<_, LedgerError>(kept)
+    })?;
+    answered.found.accepted = kept;
+    answered.found.rejects.extend(back);
+    answered.found.rejects.sort_unstable();
+    answered.recorded = Some(recorded);
+    Ok(())
+}
+
+/// The notice that a practice answers: the one that waits for an answer or a visit, else its last.
+fn latest_of(mut notices: Vec<Ledgered<Recalled>>, practice: &str) -> Option<Recalled> {
+    notices.retain(|known| known.record.requester == practice);
+    notices.sort_by_key(|known| (known.record.state.is_open(), known.seq));
+    notices.pop().map(|known| known.record)
+}
+
+/// Records one answer; returns why it is given back, if it is.
+fn note(
+    writer: &mut Writer<'_>,
+    practice: &str,
+    zone: Zone,
+    by: &str,
+    one: &Acknowledgement,
+    notice: Option<Recalled>,
+    recorded: &mut Recorded,
+) -> Result<Option<RejectReason>, LedgerError> {
+    let Some(notice) = notice else { return Ok(Some(RejectReason::NotRecorded)) };
+    let state = state_of(one.answer);
+    let visit = one.answer.day().map(|day| zone.at(day, 0));
+    // The same answer from another hand is no other answer.
+    if notice.state == state && notice.answer.as_ref().is_some_and(|answer| answer.visit == visit) {
+        recorded.same += 1;
+        return Ok(None);
+    }
+    let answer = Said { visit, who: by.to_owned(), note: None };
+    match writer.answer(practice, &notice.id, state, &answer) {
+        Ok(answered) => {
+            recorded.new += 1;
+            recorded.left.extend(answered.left);
+            Ok(None)
+        }
+        Err(LedgerError::Notice { .. }) if notice.state == NoticeState::Done => Ok(Some(RejectReason::Done)),
+        Err(LedgerError::Notice { .. }) => Ok(Some(RejectReason::Withdrawn)),
+        Err(error) => Err(error),
+    }
+}
+
+const fn state_of(answer: Answer) -> NoticeState {
+    match answer {
+        Answer::Booked(_) => NoticeState::Booked,
+        Answer::Done(_) => NoticeState::Done,
+        Answer::Declined => NoticeState::Declined,
+        Answer::NotOurs => NoticeState::NotOurs,
+    }
 }
 
 fn read(arguments: &AcknowledgeArguments) -> Result<Answered, Failure> {
@@ -46,7 +148,7 @@ fn read(arguments: &AcknowledgeArguments) -> Result<Answered, Failure> {
     let snapshot = night.snapshot;
     let requester = requester(&snapshot, &arguments.practice)?;
     let zone = snapshot.network.zone;
-    let today = Sources::of_plan(&folder, &header)?.now(&Now::Typed(arguments.now.as_deref()), zone)?;
+    let at = Sources::of_plan(&folder, &header)?.now(&Now::Typed(arguments.now.as_deref()), zone)?;
     let notices = notices(&snapshot, &plan, &[]);
     let name = arguments.file.display().to_string();
     let file = File::open(&arguments.file).map_err(|error| {
@@ -54,9 +156,9 @@ fn read(arguments: &AcknowledgeArguments) -> Result<Answered, Failure> {
     })?;
     let pseudonyms = |number: &str| pseudonyms(ring.as_ref(), number);
     let known =
-        Known { snapshot: &snapshot, requester, notices: &notices, pseudonyms: &pseudonyms, today: zone.day(today) };
+        Known { snapshot: &snapshot, requester, notices: &notices, pseudonyms: &pseudonyms, today: zone.day(at) };
     let found = read_acknowledgements(file, &name, &known)?;
-    Ok(Answered { snapshot, requester, notices, found })
+    Ok(Answered { snapshot, requester, notices, found, at, recorded: None })
 }
 
 /// The pseudonyms that a number may have in a plan.
@@ -95,8 +197,13 @@ fn show(arguments: &AcknowledgeArguments, answered: &Answered) {
             .collect();
         let back: Vec<Value> =
             found.rejects.iter().map(|one| json!({ "line": one.line, "reason": one.reason.words() })).collect();
+        let recorded = answered.recorded.as_ref().map(|one| {
+            let left: Vec<Value> =
+                one.left.iter().map(|line| json!({ "accession": line.accession, "test": line.test })).collect();
+            json!({ "new": one.new, "same": one.same, "left": left })
+        });
         let facts = json!({ "rows": found.rows_read, "accepted": accepted, "rejects": back,
-            "unanswered": found.unanswered, "sha256": found.digest });
+            "unanswered": found.unanswered, "sha256": found.digest, "recorded": recorded });
         terminal::data(&format!("{facts}\n"));
         return;
     }
@@ -114,4 +221,15 @@ fn show(arguments: &AcknowledgeArguments, answered: &Answered) {
         found.unanswered,
         found.rejects.len()
     ));
+    let Some(recorded) = &answered.recorded else {
+        terminal::words("nothing was recorded: name the ledger with --ledger and yourself with --by");
+        return;
+    };
+    terminal::data(&format!("{} answers recorded, {} were there already\n", recorded.new, recorded.same));
+    for line in &recorded.left {
+        terminal::words(&format!(
+            "sample {}, test {}: it went another way meanwhile, look at it",
+            line.accession, line.test
+        ));
+    }
 }

@@ -8,14 +8,17 @@ use labtriage_core::duplicates::mark_resulted;
 use labtriage_core::finding::{Code, Finding};
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::table::{Ix, RequesterIx};
-use labtriage_formats::digest::of_bytes;
+use labtriage_core::time::Instant;
+use labtriage_formats::digest::{of_bytes, of_file};
 use labtriage_formats::outputs::{FolderKind, OutputError, OutputFolder, file_names, write_left_out};
+use labtriage_formats::plan_json;
 use labtriage_formats::recalls::exported::ExportedList;
 use labtriage_formats::recalls::profile::{Contact, Profile, list};
-use labtriage_formats::recalls::{LeftOut, Notice, left_out, notices};
+use labtriage_formats::recalls::{LeftOut, LeftOutBecause, Notice, left_out, notices};
 use labtriage_identity::{Lock, Name, Vault};
 use serde_json::json;
 
+use super::register::Register;
 use super::{plan_folder, requester};
 use crate::args::ExportArguments;
 use crate::commands::check::{Opened, open};
@@ -25,22 +28,30 @@ use crate::{secrets, terminal};
 
 /// Exports recall lists; returns the exit code.
 pub(super) fn export(arguments: &ExportArguments) -> Result<u8, Failure> {
-    let (folder, exported) = prepare(arguments)?;
-    // What leaves is known here, before anybody can see it: this is where it can be registered.
+    let mut register = Register::open(&arguments.record)?;
+    let (folder, exported) = prepare(arguments, register.as_mut())?;
+    // What leaves is registered before anybody can see it: a file that is out and not known must never be.
+    if let Some(register) = &mut register {
+        register.note(&exported)?;
+    }
     folder.finish()?;
     show(arguments, &exported);
     Ok(0)
 }
 
 /// What leaves, and what does not.
-struct Exported {
-    snapshot: Snapshot,
-    lists: Vec<ExportedList>,
+pub(super) struct Exported {
+    pub(super) snapshot: Snapshot,
+    /// Digest of the plan file.
+    pub(super) plan: String,
+    /// When.
+    pub(super) at: Instant,
+    pub(super) lists: Vec<ExportedList>,
     left_out: Vec<LeftOut>,
 }
 
 /// Writes everything beside its place.
-fn prepare(arguments: &ExportArguments) -> Result<(OutputFolder, Exported), Failure> {
+fn prepare(arguments: &ExportArguments, register: Option<&mut Register>) -> Result<(OutputFolder, Exported), Failure> {
     let hint = "give `--unlock FILE` with the store's age secret, or set LABTRIAGE_STORE_PASSPHRASE";
     let unlock = secrets::unlock(&arguments.unlock, hint)?;
     let Opened { header, night, plan } = open(&plan_folder(&arguments.plan))?;
@@ -52,26 +63,46 @@ fn prepare(arguments: &ExportArguments) -> Result<(OutputFolder, Exported), Fail
     let only = arguments.practice.as_deref().map(|ods| requester(&snapshot, ods)).transpose()?;
     let locks = locks(arguments, &snapshot)?;
     let sources = Sources::of_plan(&plan_folder(&arguments.plan), &header)?;
-    let resulted = resulted(arguments, &snapshot, &sources)?;
+    let at = sources.now(&Now::Typed(arguments.now.as_deref()), snapshot.network.zone)?;
+    let resulted = resulted(arguments, &snapshot, &sources, at)?;
     let vault = Vault::open(&arguments.store, &unlock)?;
     let wanted = |requester: RequesterIx| only.is_none_or(|only| only == requester);
     let all = notices(&snapshot, &plan, &resulted).into_iter().filter(|notice| wanted(notice.requester));
     let known = |notice: &Notice| vault.find(snapshot.backlog.pseudonym(notice.patient).expose()).is_some();
-    let (called, unknown): (Vec<Notice>, Vec<Notice>) = all.partition(known);
-    let mut left = left_out(&snapshot, &plan, &resulted, &unknown);
+    let (mut called, unknown): (Vec<Notice>, Vec<Notice>) = all.partition(known);
+    let mut others: Vec<_> =
+        unknown.iter().flat_map(|notice| &notice.lines).map(|&line| (LeftOutBecause::NotInStore, line)).collect();
+    let digest = plan_digest(arguments)?;
+    if let Some(register) = register {
+        others.extend(register.leave_out(&snapshot, &digest, at, &mut called)?);
+    }
+    let mut left = left_out(&snapshot, &plan, &resulted, &others);
     left.retain(|one| wanted(one.requester));
     let folder = OutputFolder::create(&arguments.out, FolderKind::RecallExport)?;
     let writer = Writer { arguments, snapshot: &snapshot, vault: &vault, locks: &locks, folder: &folder };
     let lists = writer.lists(&called)?;
     write_left_out(&folder, &snapshot, &left)?;
-    Ok((folder, Exported { snapshot, lists, left_out: left }))
+    Ok((folder, Exported { snapshot, plan: digest, at, lists, left_out: left }))
+}
+
+/// The digest of the plan file, by which its lists belong together.
+fn plan_digest(arguments: &ExportArguments) -> Result<String, Failure> {
+    let path = plan_folder(&arguments.plan).join(plan_json::FILE);
+    of_file(&path).map_err(|error| {
+        let finding = Finding::new(Code::FileUnreadable, format!("cannot read this plan: {}", error.kind()));
+        finding.at(&path.display().to_string(), 0, 0).into()
+    })
 }
 
 /// The marks of lines whose result has come since the plan was made.
-fn resulted(arguments: &ExportArguments, snapshot: &Snapshot, sources: &Sources) -> Result<Vec<bool>, Failure> {
+fn resulted(
+    arguments: &ExportArguments,
+    snapshot: &Snapshot,
+    sources: &Sources,
+    at: Instant,
+) -> Result<Vec<bool>, Failure> {
     let Some(path) = &arguments.results else { return Ok(Vec::new()) };
-    let now = sources.now(&Now::Typed(arguments.now.as_deref()), snapshot.network.zone)?;
-    let read = sources.results_at(path, snapshot, now)?;
+    let read = sources.results_at(path, snapshot, at)?;
     let name = path.display().to_string();
     // A row that cannot be read leaves a patient on the list whose result may be there.
     let aside: Vec<Finding> =
@@ -166,7 +197,7 @@ fn show(arguments: &ExportArguments, exported: &Exported) {
     if arguments.output.quiet {
         return;
     }
-    let Exported { snapshot, lists, left_out } = exported;
+    let Exported { snapshot, lists, left_out, .. } = exported;
     let ods = |requester: RequesterIx| snapshot.network.requesters[requester].ods.as_str();
     if arguments.output.json {
         let lists: Vec<_> = lists
@@ -192,6 +223,9 @@ fn show(arguments: &ExportArguments, exported: &Exported) {
     }
     if lists.iter().any(|one| one.recipient.is_none()) && arguments.profile.profile() != Profile::Generic {
         terminal::words("a list of this profile says whom to call, not what to take: export `generic` too");
+    }
+    if arguments.record.ledger.is_none() {
+        terminal::words("nothing was registered: without --ledger nobody can say later whom these files name");
     }
     terminal::words(&format!("the lists are in {}: they name patients", arguments.out.display()));
 }
