@@ -79,7 +79,7 @@ Examples:
   labtriage ledger verify --ledger lab.ledger
   labtriage ledger backup --ledger postgres://lab@db.example/lab --out lab-2026-11-23.jsonl
   labtriage ledger restore lab-2026-11-23.jsonl --ledger new.ledger
-  labtriage ledger vacuum --ledger lab.ledger --before 2026-06-01 --who 'A. Manager'
+  labtriage ledger vacuum --ledger lab.ledger --before 2026-06-01 --by 'A. Manager'
 
 A password in a URL can be seen by other users of the machine: PGPASSWORD or a password file (PGPASSFILE) hide it.";
 
@@ -340,7 +340,7 @@ pub(crate) struct VacuumArguments {
     pub(crate) before: Instant,
     /// Who decides that; it is recorded.
     #[arg(long, value_name = "USER")]
-    pub(crate) who: String,
+    pub(crate) by: String,
 }
 
 /// How a model is written.

@@ -66,7 +66,7 @@ fn a_ledger_is_verified_saved_and_restored() {
     assert_eq!(restored, format!("exit 0\n{{\"entries\":2,\"head\":\"{HEAD}\",\"present\":1}}\n---\n"));
     let anchored = bench.run(&["verify", "--ledger", "new.ledger", "--anchor", HEAD, "--quiet"]);
     assert_eq!(anchored, "exit 0\n---\n");
-    let dropped = bench.run(&["vacuum", "--ledger", "new.ledger", "--before", "2030-01-01", "--who", "A", "--json"]);
+    let dropped = bench.run(&["vacuum", "--ledger", "new.ledger", "--before", "2030-01-01", "--by", "A", "--json"]);
     assert!(dropped.starts_with("exit 0\n{\"dropped\":1,\"head\":\"3:"), "{dropped}");
     let anchored = bench.run(&["verify", "--ledger", "new.ledger", "--anchor", HEAD]);
     assert!(anchored.contains("3 entries holds") && anchored.contains("1 bodies were dropped"), "{anchored}");
@@ -88,6 +88,6 @@ fn what_is_wrong_is_said_with_code_and_hint() {
     assert!(rewritten.contains("L011 entry 1 is not the one that the anchor names"), "{rewritten}");
     let url = bench.run(&["verify", "--ledger", "mysql://x:secret@y/z"]);
     assert!(url.starts_with("exit 2\n---\nL001 the ledger's address is a URL") && !url.contains("secret"), "{url}");
-    let date = bench.run(&["vacuum", "--ledger", "lab.ledger", "--before", "June", "--who", "A"]);
+    let date = bench.run(&["vacuum", "--ledger", "lab.ledger", "--before", "June", "--by", "A"]);
     assert!(date.contains("write a date as 2026-06-01"), "{date}");
 }

@@ -56,7 +56,7 @@ fn vacuum(arguments: &VacuumArguments) -> Result<u8, Failure> {
     let now = Instant::from_utc(std::time::SystemTime::now().into())
         .ok_or_else(|| Failure::Bug("the clock is outside the years 1970 ± 4000".to_owned()))?;
     let mut ledger = open(&arguments.ledger)?;
-    let dropped = ledger.vacuum(arguments.before, now, &arguments.who)?;
+    let dropped = ledger.vacuum(arguments.before, now, &arguments.by)?;
     let words = format!("{dropped} bodies of entries before {} were dropped", arguments.before);
     show(&arguments.ledger.output, &words, &ledger.head()?, &json!({ "dropped": dropped }));
     Ok(0)
