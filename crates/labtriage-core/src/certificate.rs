@@ -11,9 +11,10 @@
 //! Strict bands are planned one after the other, each on what the earlier ones left, and so each
 //! stage has prices and a bound of its own, on what the stages before it left. Bounds of stages add up.
 //!
-//! Reading order: [`stage`] (what a stage decides, on what) · `window` (until when) · `tables`
-//! (prices, gathered) · `sample`, `least`, `patient` (the least cost).
+//! Reading order: [`stage`] (what a stage decides, on what) · `window` (until when) · [`facts`]
+//! (what prices do not change) · [`tables`] (prices, gathered) · `sample`, `least`, `patient` (the least cost).
 
+pub mod facts;
 mod least;
 pub mod patient;
 mod sample;
@@ -26,9 +27,10 @@ use crate::snapshot::Snapshot;
 use crate::table::{CellIx, Ix, PatientIx, Table};
 use crate::units::Cost;
 
+use facts::Facts;
 use patient::{Scratch, minimum};
 use stage::{Before, PatientSamples};
-use tables::{Facts, Tables};
+use tables::Tables;
 
 /// Cost and price in 1/65536 of a thousandth of a weighted day.
 pub type Scaled = i64;

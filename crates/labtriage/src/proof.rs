@@ -4,8 +4,9 @@
 
 use std::time::{Duration, Instant};
 
+use labtriage_core::certificate::facts::Facts;
 use labtriage_core::certificate::stage::{Before, PatientSamples, count};
-use labtriage_core::certificate::tables::{Facts, Tables};
+use labtriage_core::certificate::tables::Tables;
 use labtriage_core::certificate::{Certificate, Prices, minima, stage_bound};
 use labtriage_core::cost::cost;
 use labtriage_core::finding::{Code, Finding};

@@ -3,9 +3,10 @@
 //! Either the patient is not recalled, or recalled without a date, or recalled to a visit on one
 //! day; the burden is paid once, the visit is shared by all samples.
 
+use crate::certificate::facts::VisitDay;
 use crate::certificate::sample::{Anew, Handling, Least, LineCase, Ran, SampleCase, push_results};
 use crate::certificate::stage::{Before, PatientSamples};
-use crate::certificate::tables::{Tables, VisitDay};
+use crate::certificate::tables::Tables;
 use crate::certificate::{NEVER, Scaled, scaled};
 use crate::cost::burden;
 use crate::table::{CellIx, CollectionPointIx, Ix, PatientIx, SampleIx, SiteIx, SlotIx};

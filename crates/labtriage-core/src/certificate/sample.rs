@@ -5,7 +5,8 @@
 //! costs the line least. Nothing else that the laws demand is looked at, so that the least found
 //! here is never more than what a lawful plan pays.
 
-use crate::certificate::tables::{Tables, VisitDay};
+use crate::certificate::facts::VisitDay;
+use crate::certificate::tables::Tables;
 use crate::certificate::window::{Handled, Keeping};
 use crate::certificate::{NEVER, Scaled, scaled};
 use crate::cost::unserved_cost;
@@ -32,7 +33,7 @@ pub(super) struct LineCase {
     pub(super) reported: bool,
     /// Run or re-tested anywhere, whatever it takes to get there.
     pub(super) lowest: Scaled,
-    /// Test and specimen, as [`crate::certificate::tables::Facts::pair`] numbers them.
+    /// Test and specimen, as [`crate::certificate::facts::Facts::pair`] numbers them.
     pub(super) pair: u32,
     /// What a test takes, in microlitres.
     pub(super) volume: u32,

@@ -123,7 +123,6 @@ fn first<'p, P: Problem>(
     let found = match &priced.columns {
         Some(columns) => [Some(from_mix(pool, priced, columns, settings, stop)), None],
         None if priced.outright => from_prices(pool, priced, settings, stop).map(Some),
-        None if priced.prices.is_empty() => [None, None],
         None => [Some(following(pool, priced, settings.reinsertions.min(1), settings, stop)), None],
     };
     let found = found.into_iter().chain([floor]).flatten();

@@ -9,9 +9,10 @@ use labtriage_core::units::Microlitres;
 use labtriage_core::viability::Stay;
 
 use super::market::{Market, NEVER, Runs, Taken, scaled};
+use super::offers::Offer;
 use super::patient::Going;
 use super::problem::{Stage, Standing, VisitDay};
-use super::sample::{LineCase, Offer, Picked, SampleCase};
+use super::sample::{LineCase, Picked, SampleCase};
 use super::ways::{Candidate, Preparation, candidates, price_of, runs_until};
 use crate::uses;
 use crate::way::Way;

@@ -1,13 +1,15 @@
 //! How does a stage become cheap? Its patients' choices, priced together by the engine.
 //!
 //! Reading order: `choice` (what one option is) · `market` (prices, and what is left) · `ways` (where
-//! a sample can go) · `sample` (what its lines cost there) · `split` (and from two
+//! a sample can go) · `offers` (on which its lines can be run until when) ·
+//! `sample` (what its lines cost there) · `split` (and from two
 //! containers) · `patient` (the cheapest option) ·
 //! `bench` (the option, line by line) · `problem` (a stage, as the engine sees it) · `rough` (first prices).
 
 mod bench;
 pub(crate) mod choice;
 mod market;
+mod offers;
 mod patient;
 mod problem;
 mod rough;

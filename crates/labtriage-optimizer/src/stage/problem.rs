@@ -1,8 +1,9 @@
 //! What is one stage to the engine? Patients are items, capacity cells are resources.
 
 use labtriage_core::capacity::Resource;
+use labtriage_core::certificate::facts::Facts;
 use labtriage_core::certificate::stage::{Before, PatientSamples, of_line};
-use labtriage_core::certificate::tables::{Facts, Tables};
+use labtriage_core::certificate::tables::Tables;
 use labtriage_core::certificate::{Prices, SHIFT, Scaled, patient};
 use labtriage_core::duplicates::Repeat;
 use labtriage_core::plan::Step;

@@ -3,16 +3,17 @@
 //! For each line, site and slot the cost of a test is worked out once: the cheapest analyser, then
 //! the cheapest slot to report in. Each way of the sample then only looks up sums.
 
-use labtriage_core::catalogue::{Phase, State};
+use labtriage_core::catalogue::State;
 use labtriage_core::certificate::Scaled;
 use labtriage_core::cost::unserved_cost;
 use labtriage_core::duplicates::Repeat;
 use labtriage_core::table::{Ix, LineIx, SampleIx, SiteIx, SlotIx, SpecimenIx, TestIx};
 
 use super::market::{Market, NEVER, scaled};
-use super::problem::{Stage, Standing, VisitDay};
+use super::offers::Offer;
+use super::problem::{Stage, VisitDay};
 use super::split::Splits;
-use super::ways::{Candidate, arrived, candidates, frozen, preparations, runs_until};
+use super::ways::Candidate;
 use crate::way::Way;
 
 /// One line of a sample, with what it costs to leave it out.
@@ -34,18 +35,6 @@ pub(super) struct LineCase {
     pub(super) specimen: SpecimenIx,
     /// What a test takes, in microlitres.
     volume: u32,
-}
-
-/// A way with the slots in which its lines can be run.
-#[derive(Clone, Debug)]
-pub(super) struct Offer {
-    pub(super) candidate: Candidate,
-    /// Per line: until which slot, from the first.
-    pub(super) until: Vec<usize>,
-    /// Frozen until this slot, thawed in it.
-    pub(super) thawed: Option<usize>,
-    /// Booked in before.
-    pub(super) booked: bool,
 }
 
 /// Which offer, booked in in which slot.
@@ -84,7 +73,7 @@ pub(super) struct SampleCase {
     results: Vec<Scaled>,
     best: Vec<Scaled>,
     fresh: Vec<usize>,
-    found: Vec<Candidate>,
+    pub(super) found: Vec<Candidate>,
     /// What there is of it, in microlitres, and whether that may be too little for all of its lines.
     pub(super) there: u32,
     scant: bool,
@@ -278,117 +267,6 @@ impl SampleCase {
     /// What its lines cost at the least at a site, each run whenever it likes or left out at its price.
     fn at_best(&self, site: SiteIx, otherwise: &[Scaled]) -> Scaled {
         otherwise.iter().zip(self.lowest_by_site()).map(|(&otherwise, sites)| sites[site.row()].min(otherwise)).sum()
-    }
-
-    /// All ways of the sample in which any of its lines can be run.
-    fn offer(&mut self, stage: &Stage<'_>, market: &Market<'_>, sample: SampleIx) {
-        let snapshot = market.snapshot;
-        let run_in = |line: &LineCase| snapshot.catalogue.tests[line.test].run_in;
-        let hopeful = |line: &&LineCase| !line.reported;
-        if let Standing::Placed(places) = stage.standing(sample) {
-            for (way, from) in places {
-                let candidate = Candidate { way, from, price: 0, preparation: 0 };
-                self.push_offer(market, candidate, true);
-            }
-            return;
-        }
-        let unspun = self.lines.iter().filter(hopeful).any(|line| run_in(line) == Phase::Primary);
-        let spins = self.lines.iter().filter(hopeful).any(|line| run_in(line) == Phase::Separated);
-        if !unspun && !spins || stage.forced_discard(sample) {
-            return;
-        }
-        let prepared = preparations(market, sample, unspun, spins);
-        let mut found = std::mem::take(&mut self.found);
-        for (number, preparation) in prepared.iter().enumerate() {
-            found.clear();
-            let wanted = |site| self.lines.iter().any(|line| market.menu.runs(site, line.test));
-            candidates(market, market.routes, preparation, number, wanted, &mut found);
-            for candidate in found.drain(..) {
-                self.push_offer(market, candidate, false);
-            }
-        }
-        self.found = found;
-        self.offer_frozen(market, &prepared.iter().map(|prepared| prepared.way.clone()).collect::<Vec<_>>());
-    }
-
-    fn push_offer(&mut self, market: &Market<'_>, candidate: Candidate, booked: bool) {
-        // The same storage has the same windows, wherever it leads.
-        let known = self.offers.last().filter(|offer| {
-            !booked
-                && offer.candidate.preparation == candidate.preparation
-                && offer.candidate.way.stays == candidate.way.stays
-        });
-        let until = match known {
-            Some(offer) => offer.until.clone(),
-            None => self
-                .lines
-                .iter()
-                .map(|line| if line.reported { 0 } else { runs_until(market, line.line, &candidate.way.stays) })
-                .collect(),
-        };
-        self.admit(Offer { candidate, until, thawed: None, booked });
-    }
-
-    fn admit(&mut self, offer: Offer) {
-        let mut any = false;
-        for (line, &until) in self.lines.iter_mut().zip(&offer.until) {
-            if until > offer.candidate.from {
-                line.open = true;
-                any = true;
-            }
-        }
-        if any {
-            self.offers.push(offer);
-        }
-    }
-
-    /// Frozen where it stands, thawed in each slot there is: only for lines whose other windows close
-    /// within the horizon.
-    fn offer_frozen(&mut self, market: &Market<'_>, prepared: &[Way]) {
-        let slots = market.snapshot.grid.len();
-        let longest = |row: usize| self.offers.iter().map(|offer| offer.until[row]).max().unwrap_or(0);
-        let kept: Vec<usize> = (0..self.lines.len()).map(longest).collect();
-        let short = self.lines.iter().zip(&kept).any(|(line, &kept)| !line.reported && kept < slots);
-        let Some(way) = prepared.iter().find(|way| way.separated()).filter(|_| short) else { return };
-        let Some(way) = frozen(market, way) else { return };
-        let Some(candidate) = arrived(market, way, usize::MAX) else { return };
-        let runs_here = |line: &LineCase| market.menu.runs(candidate.way.site, line.test);
-        if !self.lines.iter().any(runs_here) {
-            return;
-        }
-        // Before that it is run unfrozen.
-        let first = kept.iter().copied().min().unwrap_or(0).max(candidate.from);
-        for slot in first..slots {
-            if !self.cheapest_at_once(market, candidate.way.site, slot) {
-                continue;
-            }
-            let mut way = candidate.way.clone();
-            if way.thaw_in(market.snapshot, SlotIx::from_row(slot)).is_none() {
-                continue;
-            }
-            let until: Vec<usize> = self
-                .lines
-                .iter()
-                .map(|line| if line.reported { 0 } else { runs_until(market, line.line, &way.stays) })
-                .collect();
-            if until.iter().all(|&until| until <= slot) {
-                break;
-            }
-            // Thawed too soon, nothing keeps longer than unfrozen.
-            if until.iter().zip(&kept).all(|(until, kept)| until <= kept) {
-                continue;
-            }
-            let candidate = Candidate { way: candidate.way.clone(), ..candidate.clone() };
-            self.admit(Offer { candidate, until, thawed: Some(slot), booked: false });
-        }
-    }
-
-    /// Whether a test of any line costs no more in a slot than in the next; if not, it had better be thawed later.
-    fn cheapest_at_once(&self, market: &Market<'_>, site: SiteIx, slot: usize) -> bool {
-        (0..self.lines.len()).any(|row| {
-            let tested = self.tested(market, row, site);
-            tested[slot] < NEVER && tested.get(slot + 1).is_none_or(|&next| tested[slot] <= next)
-        })
     }
 
     /// The least cost of its lines when each may also be left out at its price in `otherwise`.

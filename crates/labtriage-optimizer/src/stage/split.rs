@@ -9,7 +9,8 @@ use labtriage_core::certificate::Scaled;
 use labtriage_core::table::{Ix, SiteIx, SlotIx};
 
 use super::market::{Market, NEVER, scaled};
-use super::sample::{Least, LineCase, Offer, Picked, SampleCase};
+use super::offers::Offer;
+use super::sample::{Least, LineCase, Picked, SampleCase};
 use super::ways::{Candidate, Preparation, aliquoted, candidates, runs_until, thrifty_slot};
 
 /// Ways on which a second container is tried, the most promising ones.
@@ -57,7 +58,10 @@ impl SampleCase {
         let mut mains = std::mem::take(&mut splits.mains);
         mains.clear();
         let each = offers.iter().enumerate();
-        mains.extend(each.filter_map(|(number, offer)| self.main(market, otherwise, number, offer, &mut splits.first)));
+        let below = least.cost;
+        mains.extend(
+            each.filter_map(|(number, offer)| self.main(market, otherwise, (number, offer), below, &mut splits.first)),
+        );
         mains.sort_unstable();
         for &(at_best, number, from) in mains.iter().take(MAINS_MAX) {
             if at_best >= least.cost {
@@ -72,14 +76,14 @@ impl SampleCase {
         self.splits = splits;
     }
 
-    /// A way that the second container may be split off on: what all costs at the best, its number, and the
-    /// slot in which the first is booked in.
+    /// A way that the second container may be split off on, if all can cost less than a limit: what it costs at
+    /// the best, the number of the way, and the slot in which the first is booked in.
     fn main(
         &self,
         market: &Market<'_>,
         otherwise: &[Scaled],
-        number: usize,
-        offer: &Offer,
+        (number, offer): (usize, &Offer),
+        below: Scaled,
         first: &mut Vec<Scaled>,
     ) -> Option<(Scaled, usize, usize)> {
         let undivided = offer.booked || offer.thawed.is_some();
@@ -90,8 +94,10 @@ impl SampleCase {
         let booking = |slot| market.booking(site, slot);
         let from = thrifty_slot(offer.candidate.from, market.snapshot.grid.len(), booking)?.row();
         self.run_first(market, otherwise, offer, from, first);
-        let there = offer.candidate.price + booking(from) + self.aliquot(market, site, from);
-        Some((there + self.at_best_beside(site, first), number, from))
+        let at_best = offer.candidate.price + booking(from) + self.at_best_beside(site, first);
+        // Looked up only where it can matter: it goes over all slots.
+        let at_best = if at_best < below { at_best + self.aliquot(market, site, from) } else { return None };
+        (at_best < below).then_some((at_best, number, from))
     }
 
     /// What each line costs when it is run from the first container, or not at all.

@@ -1,0 +1,135 @@
+//! Which ways has one sample, and until when can its lines be run on each?
+
+use labtriage_core::catalogue::Phase;
+use labtriage_core::table::{Ix, SampleIx, SiteIx, SlotIx};
+
+use super::market::{Market, NEVER};
+use super::problem::{Stage, Standing};
+use super::sample::{LineCase, SampleCase};
+use super::ways::{Candidate, arrived, candidates, frozen, preparations, runs_until};
+use crate::way::Way;
+
+/// A way with the slots in which its lines can be run.
+#[derive(Clone, Debug)]
+pub(super) struct Offer {
+    pub(super) candidate: Candidate,
+    /// Per line: until which slot, from the first.
+    pub(super) until: Vec<usize>,
+    /// Frozen until this slot, thawed in it.
+    pub(super) thawed: Option<usize>,
+    /// Booked in before.
+    pub(super) booked: bool,
+}
+
+impl SampleCase {
+    /// All ways of the sample in which any of its lines can be run.
+    pub(super) fn offer(&mut self, stage: &Stage<'_>, market: &Market<'_>, sample: SampleIx) {
+        let snapshot = market.snapshot;
+        let run_in = |line: &LineCase| snapshot.catalogue.tests[line.test].run_in;
+        let hopeful = |line: &&LineCase| !line.reported;
+        if let Standing::Placed(places) = stage.standing(sample) {
+            for (way, from) in places {
+                let candidate = Candidate { way, from, price: 0, preparation: 0 };
+                self.push_offer(market, candidate, true);
+            }
+            return;
+        }
+        let unspun = self.lines.iter().filter(hopeful).any(|line| run_in(line) == Phase::Primary);
+        let spins = self.lines.iter().filter(hopeful).any(|line| run_in(line) == Phase::Separated);
+        if !unspun && !spins || stage.forced_discard(sample) {
+            return;
+        }
+        let prepared = preparations(market, sample, unspun, spins);
+        let mut found = std::mem::take(&mut self.found);
+        for (number, preparation) in prepared.iter().enumerate() {
+            found.clear();
+            let wanted = |site| self.lines.iter().any(|line| market.menu.runs(site, line.test));
+            candidates(market, market.routes, preparation, number, wanted, &mut found);
+            for candidate in found.drain(..) {
+                self.push_offer(market, candidate, false);
+            }
+        }
+        self.found = found;
+        self.offer_frozen(market, &prepared.iter().map(|prepared| prepared.way.clone()).collect::<Vec<_>>());
+    }
+
+    fn push_offer(&mut self, market: &Market<'_>, candidate: Candidate, booked: bool) {
+        // The same storage has the same windows, wherever it leads.
+        let known = self.offers.last().filter(|offer| {
+            !booked
+                && offer.candidate.preparation == candidate.preparation
+                && offer.candidate.way.stays == candidate.way.stays
+        });
+        let until = match known {
+            Some(offer) => offer.until.clone(),
+            None => self
+                .lines
+                .iter()
+                .map(|line| if line.reported { 0 } else { runs_until(market, line.line, &candidate.way.stays) })
+                .collect(),
+        };
+        self.admit(Offer { candidate, until, thawed: None, booked });
+    }
+
+    fn admit(&mut self, offer: Offer) {
+        let mut any = false;
+        for (line, &until) in self.lines.iter_mut().zip(&offer.until) {
+            if until > offer.candidate.from {
+                line.open = true;
+                any = true;
+            }
+        }
+        if any {
+            self.offers.push(offer);
+        }
+    }
+
+    /// Frozen where it stands, thawed in each slot there is: only for lines whose other windows close
+    /// within the horizon.
+    fn offer_frozen(&mut self, market: &Market<'_>, prepared: &[Way]) {
+        let slots = market.snapshot.grid.len();
+        let longest = |row: usize| self.offers.iter().map(|offer| offer.until[row]).max().unwrap_or(0);
+        let kept: Vec<usize> = (0..self.lines.len()).map(longest).collect();
+        let short = self.lines.iter().zip(&kept).any(|(line, &kept)| !line.reported && kept < slots);
+        let Some(way) = prepared.iter().find(|way| way.separated()).filter(|_| short) else { return };
+        let Some(way) = frozen(market, way) else { return };
+        let Some(candidate) = arrived(market, way, usize::MAX) else { return };
+        let runs_here = |line: &LineCase| market.menu.runs(candidate.way.site, line.test);
+        if !self.lines.iter().any(runs_here) {
+            return;
+        }
+        // Before that it is run unfrozen.
+        let first = kept.iter().copied().min().unwrap_or(0).max(candidate.from);
+        for slot in first..slots {
+            if !self.cheapest_at_once(market, candidate.way.site, slot) {
+                continue;
+            }
+            let mut way = candidate.way.clone();
+            if way.thaw_in(market.snapshot, SlotIx::from_row(slot)).is_none() {
+                continue;
+            }
+            let until: Vec<usize> = self
+                .lines
+                .iter()
+                .map(|line| if line.reported { 0 } else { runs_until(market, line.line, &way.stays) })
+                .collect();
+            if until.iter().all(|&until| until <= slot) {
+                break;
+            }
+            // Thawed too soon, nothing keeps longer than unfrozen.
+            if until.iter().zip(&kept).all(|(until, kept)| until <= kept) {
+                continue;
+            }
+            let candidate = Candidate { way: candidate.way.clone(), ..candidate.clone() };
+            self.admit(Offer { candidate, until, thawed: Some(slot), booked: false });
+        }
+    }
+
+    /// Whether a test of any line costs no more in a slot than in the next; if not, it had better be thawed later.
+    fn cheapest_at_once(&self, market: &Market<'_>, site: SiteIx, slot: usize) -> bool {
+        (0..self.lines.len()).any(|row| {
+            let tested = self.tested(market, row, site);
+            tested[slot] < NEVER && tested.get(slot + 1).is_none_or(|&next| tested[slot] <= next)
+        })
+    }
+}
