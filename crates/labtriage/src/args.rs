@@ -100,6 +100,7 @@ pub(crate) enum Command {
     #[command(after_help = nightly::NIGHTLY_EXAMPLES)]
     Nightly(NightlyArguments),
     /// Seal an extract with its manifest, so that `nightly` knows that it is whole.
+    #[command(after_help = nightly::MANIFEST_EXAMPLES)]
     Manifest(ManifestArguments),
     /// Check the inputs of a folder, or audit a plan against its inputs.
     #[command(after_help = CHECK_EXAMPLES)]
@@ -123,10 +124,10 @@ pub(crate) enum Command {
     #[command(after_help = identities::IMPORT_EXAMPLES)]
     Import(ImportArguments),
     /// Make keys, or give the store's patients new pseudonyms.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = identities::IDENTITIES_EXAMPLES)]
     Identities(IdentitiesCommand),
     /// Write practices' lists with identities, and read their answers.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = identities::RECALLS_EXAMPLES)]
     Recalls(RecallsCommand),
     /// Authorise, reject or record discards: nothing is thrown away without a named person.
     #[command(subcommand, after_help = discards::DISCARDS_EXAMPLES)]
@@ -144,6 +145,7 @@ pub(crate) enum Command {
     #[command(after_help = records::KPI_EXAMPLES)]
     Kpi(KpiArguments),
     /// Print completions for a shell.
+    #[command(after_help = "Examples:\n  labtriage completions bash > /etc/bash_completion.d/labtriage")]
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
@@ -286,12 +288,16 @@ pub(crate) struct ModelArguments {
 #[derive(Subcommand, Debug)]
 pub(crate) enum LedgerCommand {
     /// Check that nothing that was recorded has been changed, taken out or put in.
+    #[command(after_help = LEDGER_EXAMPLES)]
     Verify(VerifyArguments),
     /// Save all entries to a file, also while a night is being recorded.
+    #[command(after_help = LEDGER_EXAMPLES)]
     Backup(BackupArguments),
     /// Build a ledger from a backup; there must be none at its address.
+    #[command(after_help = LEDGER_EXAMPLES)]
     Restore(RestoreArguments),
     /// Forget old entries that later ones have replaced; their digests stay.
+    #[command(after_help = LEDGER_EXAMPLES)]
     Vacuum(VacuumArguments),
 }
 
@@ -395,5 +401,30 @@ impl RuleName {
             Self::Edf => Rule::Edf,
             Self::BandEdf => Rule::BandEdf,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Arguments;
+
+    fn without_example(command: &clap::Command, path: &str, missing: &mut Vec<String>) {
+        for inner in command.get_subcommands() {
+            let path = format!("{path} {}", inner.get_name());
+            let help = inner.get_after_help().map(ToString::to_string).unwrap_or_default();
+            if !help.starts_with("Examples:\n") || !help.contains(&format!("labtriage{path}")) {
+                missing.push(path.clone());
+            }
+            without_example(inner, &path, missing);
+        }
+    }
+
+    #[test]
+    fn the_help_of_every_command_has_an_example_of_it() {
+        let mut missing = Vec::new();
+        without_example(&Arguments::command(), "", &mut missing);
+        assert_eq!(missing, Vec::<String>::new());
     }
 }

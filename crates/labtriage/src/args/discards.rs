@@ -21,14 +21,19 @@ again needs --second, and nothing is authorised or disposed of before the policy
 #[derive(Subcommand, Debug)]
 pub(crate) enum DiscardsCommand {
     /// Show proposed discards, or those in another state.
+    #[command(after_help = DISCARDS_EXAMPLES)]
     List(DiscardsListArguments),
     /// Allow proposed discards.
+    #[command(after_help = DISCARDS_EXAMPLES)]
     Authorise(AuthoriseArguments),
     /// Refuse proposed discards; the tubes are kept.
+    #[command(after_help = DISCARDS_EXAMPLES)]
     Reject(RejectArguments),
     /// Record that authorised discards have been done.
+    #[command(after_help = DISCARDS_EXAMPLES)]
     Dispose(DisposeArguments),
     /// Write records and reports of discards again.
+    #[command(after_help = DISCARDS_EXAMPLES)]
     Report(ReportArguments),
 }
 

@@ -18,8 +18,10 @@ A file is found by its digest as it left, or by that of what was in it before it
 #[derive(Subcommand, Debug)]
 pub(crate) enum ExportsCommand {
     /// Say which patients a file reveals that left with identities.
+    #[command(after_help = EXPORTS_EXAMPLES)]
     Whose(WhoseArguments),
     /// Show files that have left with identities.
+    #[command(after_help = EXPORTS_EXAMPLES)]
     List(ExportsListArguments),
 }
 

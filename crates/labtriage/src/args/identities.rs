@@ -90,9 +90,22 @@ pub(crate) struct ImportArguments {
     pub(crate) output: OutputArguments,
 }
 
+pub(super) const IDENTITIES_EXAMPLES: &str = "\
+Examples:
+  labtriage identities keys --out keys
+  labtriage identities rotate --store store.age --keys pseudonym.keys --lock store.recipients --unlock store.secret
+
+A new key is the first line of the ring; the lines below it are still recognised.";
+
+pub(super) const RECALLS_EXAMPLES: &str = "\
+Examples:
+  labtriage recalls export --plan tonight/plan --all --profile generic --store store.age --unlock store.secret --out recalls
+  labtriage recalls acknowledge Z00001.csv --plan tonight/plan --practice Z00001 --ledger lab.ledger --by 'C. Clerk'";
+
 #[derive(Subcommand, Debug)]
 pub(crate) enum IdentitiesCommand {
     /// Make a new key of pseudonyms, and a new secret and recipient for the store.
+    #[command(after_help = IDENTITIES_EXAMPLES)]
     Keys {
         /// Id of the pseudonym key: small letters and digits.
         #[arg(long, default_value = "k1")]
@@ -102,6 +115,7 @@ pub(crate) enum IdentitiesCommand {
         out: PathBuf,
     },
     /// Give everybody in the store a pseudonym under the first key of the ring.
+    #[command(after_help = IDENTITIES_EXAMPLES)]
     Rotate(RotateArguments),
 }
 

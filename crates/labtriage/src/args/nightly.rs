@@ -55,6 +55,11 @@ pub(crate) struct NightlyArguments {
     pub(crate) quiet: bool,
 }
 
+pub(super) const MANIFEST_EXAMPLES: &str = "\
+Examples:
+  labtriage manifest inbox/2024-06-10T2000 --rows 11000
+  labtriage manifest inbox/2024-06-10 --taken 2024-06-10T19:00Z";
+
 #[derive(Args, Debug)]
 pub(crate) struct ManifestArguments {
     /// The folder of the extract, complete but for its manifest.

@@ -18,10 +18,13 @@ Actions, targets and checks are those of overrides.toml.";
 #[derive(Subcommand, Debug)]
 pub(crate) enum OverridesCommand {
     /// Show the overrides in force, with their age.
+    #[command(after_help = OVERRIDES_EXAMPLES)]
     List(OverridesListArguments),
     /// Set an override.
+    #[command(after_help = OVERRIDES_EXAMPLES)]
     Set(Box<SetArguments>),
     /// End overrides before their time.
+    #[command(after_help = OVERRIDES_EXAMPLES)]
     End(EndArguments),
 }
 
