@@ -14,6 +14,7 @@ Examples:
   labtriage discards authorise --from signed/discards.csv --ledger lab.ledger
   labtriage discards reject 24A0001234 --ledger lab.ledger --by 'A. Manager' --why 'still wanted for research'
   labtriage discards dispose 24A0001234 --ledger lab.ledger --by 'C. Porter' --out records
+  labtriage discards report 24A0001234 --ledger lab.ledger --out records-again
 
 Several tubes are decided whole or not at all; every refusal is listed with its code. A sample that cannot be collected
 again needs --second, and nothing is authorised or disposed of before the policy's minimum hold is over.";
