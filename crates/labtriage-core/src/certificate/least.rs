@@ -116,19 +116,7 @@ impl SampleCase {
         total.clear();
         total.extend((0..until).map(|slot| base + if free { 0 } else { reach[slot] + book[slot] }));
         for (row, &otherwise) in otherwise.iter().enumerate() {
-            let until = way.until(&self.lines[row]);
-            if until == 0 || self.lines[row].enough & super::sample::bit(site) == 0 {
-                continue;
-            }
-            let mut best = otherwise;
-            // Nothing is run before the tube is spun.
-            let spun = way.spun.0.min(until);
-            let tested = &self.tested(tables, row, site)[..until];
-            for (total, tested) in total[spun..until].iter_mut().zip(&tested[spun..]).rev() {
-                best = best.min(*tested);
-                *total += best - otherwise;
-            }
-            total[..spun].iter_mut().for_each(|total| *total += best - otherwise);
+            self.run_from(tables, way, (row, otherwise), (site, 0), &mut total);
         }
         // Of equals the latest, as it hinders nobody.
         for (from, &total) in total.iter().enumerate().rev() {
@@ -137,6 +125,31 @@ impl SampleCase {
             }
         }
         self.best = total;
+    }
+
+    /// Adds to the total of each slot, the first of which is given with the site, by how much a line costs less
+    /// than otherwise if it may be run at the site from that slot on.
+    fn run_from(
+        &self,
+        tables: &Tables<'_>,
+        way: Handling,
+        (row, otherwise): (usize, Scaled),
+        (site, first): (SiteIx, usize),
+        total: &mut [Scaled],
+    ) {
+        let until = way.until(&self.lines[row]).min(first + total.len());
+        if until <= first || self.lines[row].enough & super::sample::bit(site) == 0 {
+            return;
+        }
+        // Nothing is run before the tube is spun.
+        let spun = way.spun.0.clamp(first, until);
+        let mut best = otherwise;
+        let tested = &self.tested(tables, row, site)[spun..until];
+        for (total, tested) in total[spun - first..until - first].iter_mut().zip(tested).rev() {
+            best = best.min(*tested);
+            *total += best - otherwise;
+        }
+        total[..spun - first].iter_mut().for_each(|total| *total += best - otherwise);
     }
 
     /// Until which slot any line can be run at a site; none when none can.
@@ -324,37 +337,77 @@ impl SampleCase {
         least: &mut Least,
     ) {
         let (second, earliest) = pair.second;
-        let free = self.placed(tables);
-        let (split, book) =
-            (tables.split(self.origin(tables), pair.first.0, second), tables.of_site(&tables.book, second));
-        let mut best = std::mem::take(&mut self.best);
-        best.clear();
-        best.extend(
-            otherwise.iter().enumerate().map(|(row, otherwise)| self.first_of(tables, row, pair).min(*otherwise)),
-        );
+        // It is split off once it is spun.
+        let earliest = earliest.max(way.spun.0);
+        let mut first = std::mem::take(&mut self.best);
+        first.clear();
+        first.extend(otherwise.iter().enumerate().map(|(row, other)| self.first_of(tables, row, pair).min(*other)));
         // Nothing is found where not even all of the second's best slots are enough.
         let sites = tables.facts.snapshot.network.sites.len();
-        let lowest = |(row, best): (usize, &Scaled)| self.lowest[row * sites + second.row()].min(*best);
-        let at_best: Scaled = best.iter().enumerate().map(lowest).sum();
+        let lowest = |(row, first): (usize, &Scaled)| self.lowest[row * sites + second.row()].min(*first);
+        let at_best: Scaled = first.iter().enumerate().map(lowest).sum();
         let hopeful = handling + pair.price + at_best < least.cost;
-        let until = self.last_run(way, second).filter(|_| hopeful).unwrap_or(0);
-        for from in (earliest..until).rev() {
-            let mut total = handling + pair.there + if free { 0 } else { split[from] + book[from] };
-            for (row, best) in best.iter_mut().enumerate() {
-                let line = &self.lines[row];
-                if from < way.until(line) && line.enough & super::sample::bit(second) != 0 {
-                    *best = self.tested(tables, row, second)[from].min(*best);
+        let until = self.last_run(way, second).filter(|until| hopeful && earliest < *until);
+        if let Some(until) = until {
+            let mut total = std::mem::take(&mut self.total);
+            self.second_booked(tables, (way, handling), pair, earliest..until, &mut total);
+            let base: Scaled = first.iter().sum();
+            total.iter_mut().for_each(|total| *total += base);
+            for (row, &first) in first.iter().enumerate() {
+                self.run_from(tables, way, (row, first), (second, earliest), &mut total);
+            }
+            for (from, &total) in (earliest..until).zip(&total).rev() {
+                let short = |case: &mut Self| case.second_short(tables, otherwise, (way, second, from), &first);
+                let short = if self.scant && total < least.cost { short(self) } else { 0 };
+                if total + short < least.cost {
+                    let ran = Ran::TwoSites { way, first: pair.first, second: (second, from) };
+                    *least = Least { cost: total + short, ran };
                 }
-                total += *best;
             }
-            if self.scant && total < least.cost {
-                total += self.short_of_volume(tables, &best, otherwise, None);
-            }
-            if total < least.cost {
-                *least = Least { cost: total, ran: Ran::TwoSites { way, first: pair.first, second: (second, from) } };
-            }
+            self.total = total;
         }
-        self.best = best;
+        self.best = first;
+    }
+
+    /// Per slot in which the second container is booked in: what it costs to get both there.
+    fn second_booked(
+        &self,
+        tables: &Tables<'_>,
+        (way, handling): (Handling, Scaled),
+        pair: &Pair,
+        slots: std::ops::Range<usize>,
+        total: &mut Vec<Scaled>,
+    ) {
+        debug_assert!(way.spun.0 <= slots.start);
+        let second = pair.second.0;
+        let split = &tables.split(self.origin(tables), pair.first.0, second)[slots.clone()];
+        let book = &tables.of_site(&tables.book, second)[slots];
+        let free = self.placed(tables);
+        let there = handling + pair.there;
+        total.clear();
+        total.extend(split.iter().zip(book).map(|(split, book)| there + if free { 0 } else { split + book }));
+    }
+
+    /// What the lack of volume costs when the second container is booked in in a slot, its lines run from then on
+    /// or from the first for less.
+    fn second_short(
+        &mut self,
+        tables: &Tables<'_>,
+        otherwise: &[Scaled],
+        (way, second, from): (Handling, SiteIx, usize),
+        first: &[Scaled],
+    ) -> Scaled {
+        let mut best = std::mem::take(&mut self.run);
+        best.clear();
+        best.extend(first.iter().enumerate().map(|(row, &first)| {
+            let line = &self.lines[row];
+            let enough = line.enough & super::sample::bit(second) != 0;
+            let slots = self.tested(tables, row, second).get(from..way.until(line)).filter(|_| enough);
+            slots.and_then(|slots| slots.iter().min()).map_or(first, |run| first.min(*run))
+        }));
+        let short = self.short_of_volume(tables, &best, otherwise, None);
+        self.run = best;
+        short
     }
 
     /// What a line costs at the least from the first of two containers, with its share of the booking in.

@@ -110,6 +110,8 @@ pub(super) struct SampleCase {
     results: Vec<Scaled>,
     stays: Vec<Stay>,
     pub(super) best: Vec<Scaled>,
+    pub(super) run: Vec<Scaled>,
+    pub(super) total: Vec<Scaled>,
     pub(super) shared: Vec<Scaled>,
     fresh: Vec<usize>,
     /// Not all of its lines can be run from what there is.

@@ -21,7 +21,7 @@ pub(super) struct Pair {
     pub(super) second: (SiteIx, usize),
     /// The couriers to the first.
     pub(super) there: Scaled,
-    /// All couriers and the aliquot.
+    /// All couriers, the aliquot, and booking in the second.
     pub(super) price: Scaled,
 }
 
@@ -302,9 +302,10 @@ impl<'a> Tables<'a> {
 
     fn pair(&self, from: SiteIx, first: SiteIx, second: SiteIx, later: bool) -> Option<Pair> {
         let (split, reach) = (self.split(from, first, second), self.reach(from, first, later));
-        let (sent, there) = (*split.last().filter(|_| first != second)?, *reach.last()?);
+        let there = *reach.last()?;
+        let sent = split.iter().zip(self.of_site(&self.book, second)).map(|(split, book)| split + book).min()?;
         let from = |slots: &[Scaled]| slots.partition_point(|&price| price >= NEVER);
-        let reached = sent < NEVER && there < NEVER;
+        let reached = first != second && sent < NEVER && there < NEVER;
         reached.then(|| Pair { first: (first, from(reach)), second: (second, from(split)), there, price: sent + there })
     }
 
