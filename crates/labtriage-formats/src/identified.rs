@@ -242,7 +242,7 @@ impl<W: Write> Copy<'_, W> {
             name: places.identity(record, NAME),
             patient: places.layout.field(record, places.patient),
         };
-        let elsewhere = Elsewhere::new(date_of_birth, named.name);
+        let elsewhere = Elsewhere::new(named.nhs_number, date_of_birth, named.name);
         let patient_at = places.layout.position(places.patient);
         for &(at, times, ref header) in &places.kept {
             // With an NHS number, what stands under `patient` is not written.
