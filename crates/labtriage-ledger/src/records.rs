@@ -13,6 +13,7 @@ mod sample;
 
 pub use discard::{Collected, Discard, HistoryStep, Limit, RecallAction};
 pub use figures::{BandCode, Bench, Codes, Figures, Group, Measure};
+pub(crate) use person::CODES;
 pub use person::{Authorisation, Decision, Override, Query, Vacuumed};
 pub use recall::{Answer, Export, Notice, Wanted};
 pub use run::{Published, Run};

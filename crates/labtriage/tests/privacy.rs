@@ -251,6 +251,94 @@ fn every_row_is_written_or_set_aside_with_its_reason() {
     assert!(overrides.contains(why) && overrides.contains("until = \"2026-11-28T09:00\""), "{overrides}");
 }
 
+/// A row as it stands in an extract: its accession, and how it names its patient.
+fn row(accession: &str, named: &str) -> String {
+    let times = "2026-11-23T08:00,2026-11-23T09:00,2026-11-23T13:00,";
+    format!("{accession},R{accession},,Z00001,,,{times},EDTA,HUB,ambient,,,FBC,,{named}\n")
+}
+
+#[test]
+fn whoever_a_row_names_is_taken_out_of_the_decisions_whatever_became_of_the_row() {
+    let bench = Bench::new();
+    let mut backlog = format!("{HEADER}{}", row("A1", "9434765919,1950-02-28,Ada Byron")).into_bytes();
+    backlog.extend(row("A2", "9727710638,1961-04-03,Alan Turing").bytes());
+    backlog.extend(row("A3", "9727710638,1962-04-03,Turing Alan").bytes());
+    backlog.extend(row("A4", "943 476 5918,1948-12-05,\"HOPPER, Grace Brewster\"").bytes());
+    backlog.extend(b"A5,RA5,9990000018,1933-01-01,Hedy Lamarr\n");
+    backlog.extend(row("A6", "9990000026,05/12/1944,Rose XDIAZ").replace('X', "\u{ff}").bytes().filter(|b| *b != 0xc3));
+    let named = row("A7", ",1934-01-01,Dennis Ritchie").replace("RA7,", "RA7,PT7");
+    backlog.extend(named.bytes());
+    bench.write("extract/backlog.csv", &backlog);
+    let results = "accession,patient,test,resulted_at,nhs_number,date_of_birth,name\n,,TSH,2026-11-23T12:00,0123456789,1912-06-23,Mary Seacole\n";
+    bench.write("extract/results.csv", results.as_bytes());
+    let decision = |accession: &str, why: &str, until: &str| {
+        format!(
+            "[[override]]\naccession = \"{accession}\"\naction = \"hold\"\nwho = \"M\"\nwhy = \"{why}\"\nuntil = \"{until}\"\n"
+        )
+    };
+    let decisions = [
+        decision("A1", "Turing, Alan (04/04/1961? 1962-04-03) or 9434765918", "2026-11-28T09:00"),
+        decision("A9434765919", "Grace Brewster Hopper, Hedy Lamarr 01.01.1933", "1950-02-28T09:00"),
+        decision(
+            "A1234567881",
+            "Dennis Ritchie 1 Jan 1934; Seacole Mary 23/06/1912; Rose \u{bf}Diaz",
+            "2026-11-28T09:00",
+        ),
+        decision("A2", "rang 2026-11-23 12:30, A1, room 1234567882", "2026-11-28T09:00"),
+    ];
+    bench.write("extract/overrides.toml", decisions.concat().as_bytes());
+    bench.done(&format!("{IMPORT} --out tonight"));
+    let expected = [
+        decision("A1", "[taken out] (04/04/1961? [taken out]) or [number taken out]", "2026-11-28T09:00"),
+        decision("A[number taken out]", "[taken out], [taken out] [taken out]", "1950-02-28T09:00"),
+        decision("A1234567881", "[taken out] [taken out]; [taken out] [taken out]; [taken out]", "2026-11-28T09:00"),
+        decision("A2", "rang 2026-11-23 12:30, A1, room 1234567882", "2026-11-28T09:00"),
+    ];
+    assert_eq!(bench.read("tonight/overrides.toml"), expected.concat());
+    // The store knows people of earlier nights.
+    bench
+        .write("extract/backlog.csv", format!("{HEADER}{}", row("B1", "9727710638,1961-04-03,Alan Turing")).as_bytes());
+    bench.write("extract/overrides.toml", decision("B1", "as Ada Byron, NHS9434765919", "2026-11-28T09:00").as_bytes());
+    bench.done(&format!("{IMPORT} --unlock keys/store.secret --out tomorrow"));
+    let expected = decision("B1", "as [taken out], NHS[number taken out]", "2026-11-28T09:00");
+    assert_eq!(bench.read("tomorrow/overrides.toml"), expected);
+}
+
+/// Accessions of ten digits that pass Modulus 11 read as NHS numbers.
+#[test]
+fn a_laboratory_whose_accessions_have_ten_digits_can_work() {
+    let bench = Bench::new();
+    fs::remove_file(bench.path("extract/overrides.toml")).unwrap();
+    fs::remove_file(bench.path("extract/results.csv")).unwrap();
+    let rows = [
+        row("1234567881", "9434765919,1950-02-28,Ada Byron"),
+        row("2406030024", "9434765919,1950-02-28,Ada Byron"),
+        row("2406030016", "9434765919,1950-02-28,Ada Byron"),
+        // Another patient's number is no accession, whatever the laboratory's look like.
+        row("9434765919", "9727710638,1961-04-03,Alan Turing"),
+    ];
+    bench.write("extract/backlog.csv", format!("{HEADER}{}", rows.concat()).as_bytes());
+    let words = bench.done(&format!("{IMPORT} --out strict"));
+    assert!(words.contains("4 rows, 4 set aside"), "{words}");
+    fs::remove_file(bench.path("store.age")).unwrap();
+    bench.write("extract/import.toml", b"[file]\nten_digit_codes = true\n");
+    fs::create_dir(bench.path("inbox")).unwrap();
+    let words = bench.done(&format!("{IMPORT} --out inbox/2026-11-23"));
+    assert!(words.contains("4 rows, 1 set aside"), "{words}");
+    silent("the folder", bench.read("inbox/2026-11-23/backlog.csv").as_bytes());
+    bench.done("manifest inbox/2026-11-23");
+    // Two of the tubes are answered by the third: their accessions stand in reasons that the ledger records.
+    bench.done("nightly --inbox inbox --out plans --ledger lab.ledger --rule band-edf");
+    for accession in ["1234567881", "2406030024", "2406030016"] {
+        let words = bench.done(&format!("status --ledger lab.ledger --sample {accession} --by B"));
+        assert!(words.contains(accession), "{words}");
+    }
+    let (code, words) = bench.run("status --ledger lab.ledger --sample 9434765919 --by B");
+    assert!(code == 2 && words.contains("L019"), "{words}");
+    let hold = "overrides set --action hold --by B --why ask --until 2026-11-25T08:00 --ledger lab.ledger";
+    bench.done(&format!("{hold} --accession 1234567881 --now 2026-11-23T21:00"));
+}
+
 #[test]
 fn an_extract_that_names_patients_is_not_planned() {
     let bench = Bench::new();

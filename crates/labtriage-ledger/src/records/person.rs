@@ -9,6 +9,9 @@ use crate::minutes;
 use crate::pseudonym::OwnedPseudonym;
 use crate::states::OverrideState;
 
+/// The keys of an override's details that name what it is about.
+pub(crate) const CODES: [&str; 2] = ["accession", "request"];
+
 /// A person's decision about planning, in force or ended.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
@@ -52,7 +55,8 @@ impl Sealed for Override {
     }
 
     fn free_texts(&self) -> Vec<&str> {
-        let details = self.details.iter().map(|(_, value)| value);
+        // Codes are looked up when an override is set: see `Writer::set_override`.
+        let details = self.details.iter().filter(|(key, _)| !CODES.contains(&key.as_str())).map(|(_, value)| value);
         let texts = [&self.who, &self.why].into_iter().chain(&self.second).chain(&self.ended);
         texts.chain(details).map(String::as_str).collect()
     }
@@ -130,8 +134,9 @@ impl Record for Query {
 
 impl Sealed for Query {
     fn free_texts(&self) -> Vec<&str> {
-        let asked = [&self.sample, &self.request, &self.practice].into_iter().flatten();
-        asked.chain([&self.who]).map(String::as_str).collect()
+        // What was found is an accession or a request, whatever its digits.
+        let codes = if self.found == 0 { [&self.sample, &self.request] } else { [&None, &None] };
+        codes.into_iter().chain([&self.practice]).flatten().chain([&self.who]).map(String::as_str).collect()
     }
 
     fn patients(&self) -> &[OwnedPseudonym] {
