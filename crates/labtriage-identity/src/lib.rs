@@ -20,4 +20,4 @@ pub use keys::{KeyRing, OwnedPseudonym};
 pub use nhs_number::{BadNumber, NhsNumber};
 pub use person::{DateOfBirth, Name, Person};
 pub use seal::{Lock, Unlock, new_identity, write_whole};
-pub use vault::Vault;
+pub use vault::{Rotated, Vault};

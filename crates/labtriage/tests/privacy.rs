@@ -508,6 +508,102 @@ fn after_a_rotation_an_old_plan_still_names_its_patients() {
     assert!(!bench.path("last/practices").exists(), "a forgotten pseudonym named somebody");
 }
 
+/// A rotation gives everybody a new pseudonym; what the ledger holds under the old one goes on.
+#[test]
+fn after_a_rotation_answers_nights_and_questions_find_what_was_recorded_before() {
+    let bench = Bench::new();
+    fs::create_dir(bench.path("inbox")).unwrap();
+    let nightly = "nightly --inbox inbox --out plans --ledger lab.ledger --rule band-edf --max-quarantine 100";
+    bench.done(&format!("{IMPORT} --out inbox/2026-11-23"));
+    bench.done("manifest inbox/2026-11-23");
+    bench.done(nightly);
+    let export = "recalls export --all --profile generic --store store.age --unlock keys/store.secret --ledger lab.ledger --by A";
+    bench.done(&format!("{export} --plan plans/2026-11-23 --now 2026-11-23T21:00 --out lists"));
+    let before = notices(&bench);
+    // `PTX` is the extract's own pseudonym of somebody without a number, whom no key has named.
+    let of_key = |patient: &str| patient.starts_with("k1-") || patient == "PTX";
+    assert!(before.len() > 2 && before.iter().all(|(_, state, patient)| state == "open" && of_key(patient)));
+
+    bench.done("identities keys --id k2 --out new");
+    let ring = format!("{}{}", bench.read("new/pseudonym.keys"), bench.read("keys/pseudonym.keys"));
+    bench.write("ring.keys", ring.as_bytes());
+    let rotate = "identities rotate --store store.age --unlock keys/store.secret --lock keys/store.recipients";
+    let told = bench.done(&format!("{rotate} --keys ring.keys --ledger lab.ledger --by A --now 2026-11-24T08:00"));
+    assert!(told.contains("under key k2") && !told.contains("no ledger was told"), "{told}");
+    let import = IMPORT.replace("keys/pseudonym.keys", "ring.keys");
+    let later = b"name = \"test\"\nnow = \"2026-11-24 20:00\"\n";
+    bench.write("extract/scenario.toml", later);
+    bench.done(&format!("{import} --unlock keys/store.secret --out inbox/2026-11-24"));
+    let backlog = bench.read("inbox/2026-11-24/backlog.csv");
+    let row = backlog.lines().find(|row| row.starts_with("A3,")).unwrap();
+    let turing = row.split(',').nth(2).unwrap().to_owned();
+    assert!(turing.starts_with("k2-"), "{row}");
+    // Before the next night, by the new pseudonym and by the old list.
+    let status = bench.done(&format!("status --ledger lab.ledger --patient {turing} --by B"));
+    assert!(status.contains("A3"), "{status}");
+    let back = |answer: &str| bench.write("back.csv", format!("nhs_number,answer,answer_day\n{answer}\n").as_bytes());
+    let acknowledge = "recalls acknowledge back.csv --practice Z00002 --keys ring.keys --ledger lab.ledger --by C";
+    back("972 771 0638,booked,2026-11-26");
+    let words = bench.done(&format!("{acknowledge} --plan plans/2026-11-23 --now 2026-11-24T09:00"));
+    assert!(words.contains("1 answers recorded"), "{words}");
+
+    bench.done("manifest inbox/2026-11-24");
+    bench.done(nightly);
+    let after = notices(&bench);
+    let ids = |all: &[(String, String, String)]| all.iter().map(|(id, ..)| id.clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&after), ids(&before), "nobody is called a second time");
+    assert_eq!(after.iter().filter(|(_, state, _)| state == "booked").count(), 1, "{after:?}");
+    let called = bench.done(&format!("{export} --plan plans/2026-11-24 --now 2026-11-24T21:00 --out again"));
+    assert!(called.contains("0 lists"), "{called}");
+    assert!(bench.read("again/left-out.csv").contains("an earlier list has called"));
+    // The new plan and the old one answer for the same notice.
+    back("012 345 6789,declined,");
+    for (plan, expected) in [("2026-11-23", "1 answers recorded, 0"), ("2026-11-24", "0 answers recorded, 1")] {
+        let words = bench.done(&format!("{acknowledge} --plan plans/{plan} --now 2026-11-25T09:00"));
+        assert!(words.contains(expected), "{plan}: {words}");
+    }
+    let old = before.iter().map(|(.., patient)| patient.as_str());
+    for patient in old.chain([turing.as_str()]) {
+        let status = bench.done(&format!("status --ledger lab.ledger --patient {patient} --by B"));
+        assert!(status.contains("sample A"), "{status}");
+    }
+    // A practice sees what became of its own sample under both.
+    let answer = bench.done("status --ledger lab.ledger --sample A5 --as-practice Z00002 --by B --json");
+    let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    let history = answer["samples"][0]["history"].as_array().unwrap();
+    assert!(history.len() > 1, "{answer}");
+    bench.done("ledger verify --ledger lab.ledger");
+}
+
+/// Number, state and pseudonym of every notice, in order of number.
+fn notices(bench: &Bench) -> Vec<(String, String, String)> {
+    use labtriage_ledger::states::NoticeState;
+    let mut ledger =
+        labtriage_ledger::Ledger::open(&labtriage_ledger::Address::File(bench.path("lab.ledger"))).unwrap();
+    let mut all = Vec::new();
+    for &state in NoticeState::ALL {
+        let found = ledger.notices(state, None).unwrap().into_iter().map(|known| known.record);
+        all.extend(found.map(|one| (one.id, one.state.text().to_owned(), one.patient.expose().to_owned())));
+    }
+    all.sort();
+    all
+}
+
+#[test]
+fn two_imports_into_one_store_do_not_lose_each_others_patients() {
+    let bench = Bench::planned();
+    let whole = fs::read(bench.path("store.age")).unwrap();
+    let held = fs::File::options().write(true).open(bench.path("store.age.lock")).unwrap();
+    held.try_lock().unwrap();
+    let busy = "another program is changing the identity store `store.age`";
+    bench.refused(&format!("{IMPORT} --unlock keys/store.secret --out again"), busy);
+    let rotate = "identities rotate --store store.age --unlock keys/store.secret --lock keys/store.recipients";
+    bench.refused(&format!("{rotate} --keys keys/pseudonym.keys"), busy);
+    assert!(!bench.path("again").exists() && fs::read(bench.path("store.age")).unwrap() == whole);
+    drop(held);
+    bench.done(&format!("{IMPORT} --unlock keys/store.secret --out again"));
+}
+
 #[test]
 fn exports_replace_nothing_and_are_for_their_owner_only() {
     let bench = Bench::planned();

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sealed::Sealed;
 use super::{Keys, Kind, Record};
+use crate::entry::digest_of;
 use crate::minutes;
 use crate::pseudonym::OwnedPseudonym;
 use crate::states::OverrideState;
@@ -168,5 +169,50 @@ impl Record for Vacuumed {
 impl Sealed for Vacuumed {
     fn free_texts(&self) -> Vec<&str> {
         vec![&self.who]
+    }
+}
+
+/// A patient has got another pseudonym, as keys were rotated. It names nobody.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Renamed {
+    /// SHA-256 of the pseudonym before, as no message may show a pseudonym.
+    pub id: String,
+    /// The pseudonym before.
+    pub before: OwnedPseudonym,
+    /// The pseudonym from now on.
+    pub patient: OwnedPseudonym,
+    /// Who rotated.
+    pub who: String,
+}
+
+impl Renamed {
+    /// The record of a pair.
+    pub fn new(before: OwnedPseudonym, patient: OwnedPseudonym, who: &str) -> Self {
+        Self { id: digest_of(before.expose()), before, patient, who: who.to_owned() }
+    }
+}
+
+impl Record for Renamed {
+    const KIND: Kind = Kind::Renamed;
+
+    fn subject(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Sealed for Renamed {
+    #[expect(private_interfaces, reason = "the trait cannot be named outside this crate")]
+    fn keys(&self) -> Keys {
+        let (request, patient) = (self.before.expose().to_owned(), self.patient.expose().to_owned());
+        Keys { request, patient, ..Keys::default() }
+    }
+
+    fn free_texts(&self) -> Vec<&str> {
+        vec![self.before.expose(), &self.who]
+    }
+
+    fn patients(&self) -> &[OwnedPseudonym] {
+        std::slice::from_ref(&self.patient)
     }
 }

@@ -30,6 +30,8 @@ pub(crate) fn import(arguments: &ImportArguments) -> Result<u8, Failure> {
     let today = import.zone().day(today).date();
     let ring = secrets::keys(&arguments.keys)?;
     let lock = secrets::lock(&arguments.lock)?;
+    // Held to the end: what another import adds meanwhile would be lost.
+    let _lock = secrets::hold(&arguments.store)?;
     let store = earlier_store(arguments)?;
     let folder = OutputFolder::create(&arguments.out, FolderKind::Import)?;
     let mut register = Register::new(&ring, today, &store, sources.overrides.is_some());
