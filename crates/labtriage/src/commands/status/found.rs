@@ -50,6 +50,8 @@ pub(super) fn find(ledger: &mut Ledger, asked: &Asked, within: Option<&str>) -> 
     };
     notices.retain(|known| within.is_none_or(|practice| known.record.requester == practice));
     notices.sort_by(|a, b| a.record.id.cmp(&b.record.id));
+    // Samples from before and after a rotation lead to the same notices of their patient.
+    notices.dedup_by(|a, b| a.record.id == b.record.id);
     Ok(Found { samples, notices, for_practice: within.is_some(), overview })
 }
 
