@@ -86,7 +86,7 @@ codes! {
     RepeatedRow "B019" Warning "the same row stands several times: one is kept";
     TubeOfTwoRequests "B020" Quarantine "one tube is claimed by two requests";
     RequestConflict "B021" Quarantine "rows of one request name different patients or requesters";
-    LooksLikeIdentity "B022" Quarantine "a pseudonym column holds what looks like an NHS number";
+    LooksLikeIdentity "B022" Quarantine "an accession, request or pseudonym looks like an NHS number";
     UnknownFlag "B023" Warning "a flag that the policy does not know";
     WrongSpecimen "B024" Quarantine "a test cannot be done on this specimen type";
     BadHistory "B025" Quarantine "a storage history or condition that cannot be read";

@@ -7,7 +7,8 @@
 //! [`policy`], [`backlog`], [`overrides`] (the nouns) · [`viability`], [`duplicates`],
 //! [`capacity`] (the laws of nature) · [`snapshot`], [`published`] (all of it, cross-checked; what an
 //! earlier plan promised) · [`plan`], [`trace`], [`usage`], [`cost`], [`fairness`], [`audit`], [`summary`]
-//! (what was decided, what it uses and costs, who waits longest, whether it is lawful).
+//! (what was decided, what it uses and costs, who waits longest, whether it is lawful). Apart stands [`nhs`]: what no
+//! text may hold.
 
 pub mod audit;
 pub mod backlog;
@@ -24,6 +25,7 @@ pub mod fixture;
 pub mod flags;
 pub mod grid;
 pub mod network;
+pub mod nhs;
 pub mod overrides;
 pub mod plan;
 pub mod policy;

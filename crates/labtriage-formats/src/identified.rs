@@ -6,20 +6,24 @@
 //!
 //! This module makes no pseudonyms and holds no keys: the caller does.
 
+mod decisions;
 mod elsewhere;
+mod people;
 
 use std::fmt;
 use std::io::{Read, Write};
 
 use chrono::NaiveDate;
-use csv::StringRecord;
+use csv::{ByteRecord, StringRecord};
 use labtriage_core::finding::{Code, Finding};
+use labtriage_core::nhs;
 
 use crate::extract::{self, Found, Layout, Notes, QuarantinedRow, Rows, Wanted, Warnings, usable_code};
 use crate::import::Import;
 use crate::results;
 
-use elsewhere::Elsewhere;
+use elsewhere::{Column, Elsewhere};
+pub use people::People;
 
 /// The columns that name a patient; a laboratory's own headers are mapped onto them in `[identities]`.
 pub const COLUMNS: [&str; 3] = ["nhs_number", "date_of_birth", "name"];
@@ -30,7 +34,9 @@ const NAME: usize = 2;
 /// `accession` and `patient` are columns of both kinds of file.
 const ACCESSION: &str = "accession";
 const PATIENT: &str = "patient";
-/// Columns that hold times, where the date of birth of a newborn child may well stand.
+/// Columns of codes that may be ten digits, where the laboratory says so.
+const CODES: [&str; 2] = [ACCESSION, "request"];
+/// Columns that hold times.
 const TIMES: [&str; 6] = ["requested_at", "collected_at", "received_at", "separated_at", "history", "resulted_at"];
 
 /// The kinds of file that may name patients.
@@ -87,6 +93,27 @@ pub enum Answer {
     SetAside(Code, &'static str),
 }
 
+/// Who says what becomes of the rows of a file. A function of what a row names is one that knows nobody.
+pub trait Reception {
+    /// Told whom a row names, whatever becomes of it; of a row whose columns cannot be told apart, each field as a
+    /// number, a date and a name.
+    fn see(&mut self, _named: &Named<'_>) {}
+
+    /// Whether a patient has this number.
+    fn knows(&self, _digits: &[u8; nhs::DIGITS]) -> bool {
+        false
+    }
+
+    /// What becomes of a row with which nothing else is wrong.
+    fn answer(&mut self, named: &Named<'_>) -> Answer;
+}
+
+impl<F: FnMut(&Named<'_>) -> Answer> Reception for F {
+    fn answer(&mut self, named: &Named<'_>) -> Answer {
+        self(named)
+    }
+}
+
 /// What became of a file.
 #[derive(Clone, Debug)]
 pub struct Stripped {
@@ -100,8 +127,7 @@ pub struct Stripped {
     pub digest: String,
 }
 
-/// Copies a file without its identities; `name` is the file as the user named it, `who` says what becomes of a row
-/// with which nothing else is wrong.
+/// Copies a file without its identities; `name` is the file as the user named it.
 ///
 /// Takes time in proportion to the rows and memory for those set aside.
 ///
@@ -113,7 +139,7 @@ pub fn strip(
     name: &str,
     kind: Kind,
     import: &Import,
-    who: &mut dyn FnMut(&Named<'_>) -> Answer,
+    reception: &mut dyn Reception,
     out: impl Write,
 ) -> Result<Stripped, Vec<Finding>> {
     let mut rows = Rows::new(reader, name, import.delimiter, None);
@@ -121,7 +147,8 @@ pub fn strip(
     let places = Places::new(&header, kind, import)
         .map_err(|findings| findings.into_iter().map(|finding| finding.at(name, line, 0)).collect::<Vec<_>>())?;
     let writer = csv::WriterBuilder::new().delimiter(import.delimiter).from_writer(out);
-    let mut copy = Copy { places, import, who, writer, notes: Notes::new(name), quarantine: Vec::new(), failed: false };
+    let mut copy =
+        Copy { places, import, reception, writer, notes: Notes::new(name), quarantine: Vec::new(), failed: false };
     copy.header(&header);
     let rows_read = rows.each(|line, found| copy.row(line, &found))?;
     if copy.writer.flush().is_err() || copy.failed {
@@ -143,8 +170,8 @@ struct Places {
     patient: usize,
     /// The column that is added because the file has none for pseudonyms, though it names patients.
     added: Option<String>,
-    /// What is copied, in order of the file: position, whether times stand there, and the header.
-    kept: Vec<(usize, bool, String)>,
+    /// What is copied, in order of the file: position, what it holds, and the header.
+    kept: Vec<(usize, Column, String)>,
 }
 
 impl Places {
@@ -159,9 +186,14 @@ impl Places {
         let layout = Layout::new(header, &wanted, import, obligatory)?;
         let copied = |column: usize| {
             let Wanted { canonical, header } = wanted[column];
-            Some((layout.position(column)?, TIMES.contains(&canonical), header.to_owned()))
+            let holds = match canonical {
+                _ if TIMES.contains(&canonical) => Column::Times,
+                _ if import.ten_digit_codes && CODES.contains(&canonical) => Column::TenDigits,
+                _ => Column::Other,
+            };
+            Some((layout.position(column)?, holds, header.to_owned()))
         };
-        let mut kept: Vec<(usize, bool, String)> = (0..identities).filter_map(copied).collect();
+        let mut kept: Vec<(usize, Column, String)> = (0..identities).filter_map(copied).collect();
         kept.sort_unstable();
         let column = |name: &str| kind.columns().iter().position(|column| *column == name).unwrap_or(0);
         let patient = column(PATIENT);
@@ -174,13 +206,25 @@ impl Places {
     fn identity<'r>(&self, record: &'r StringRecord, column: usize) -> &'r str {
         self.layout.field(record, self.identities + column)
     }
+
+    fn named<'r>(&self, record: &'r StringRecord, import: &Import) -> Named<'r> {
+        let born = self.identity(record, DATE_OF_BIRTH);
+        let date_of_birth = date(born, import);
+        Named {
+            nhs_number: self.identity(record, NHS_NUMBER),
+            date_of_birth,
+            date_unreadable: date_of_birth.is_none() && !born.is_empty(),
+            name: self.identity(record, NAME),
+            patient: self.layout.field(record, self.patient),
+        }
+    }
 }
 
 /// A copy in the making.
 struct Copy<'a, W: Write> {
     places: Places,
     import: &'a Import,
-    who: &'a mut dyn FnMut(&Named<'_>) -> Answer,
+    reception: &'a mut dyn Reception,
     writer: csv::Writer<W>,
     notes: Notes,
     quarantine: Vec<QuarantinedRow>,
@@ -209,6 +253,7 @@ impl<W: Write> Copy<'_, W> {
                 usable_code(&self.places.layout, record.as_byte_record(), self.places.accession)
             }
             Found::NotUtf8(record) => {
+                self.see_bytes(record);
                 self.notes.refuse(Code::RowNotUtf8, "the row is not UTF-8");
                 usable_code(&self.places.layout, record, self.places.accession)
             }
@@ -231,23 +276,18 @@ impl<W: Write> Copy<'_, W> {
         if record.len() != places.layout.fields {
             let message = format!("{} fields where the header has {}", record.len(), places.layout.fields);
             self.notes.refuse(Code::FieldCount, message);
+            self.see_fields(record);
             return None;
         }
-        let born = places.identity(record, DATE_OF_BIRTH);
-        let date_of_birth = self.date(born);
-        let named = Named {
-            nhs_number: places.identity(record, NHS_NUMBER),
-            date_of_birth,
-            date_unreadable: date_of_birth.is_none() && !born.is_empty(),
-            name: places.identity(record, NAME),
-            patient: places.layout.field(record, places.patient),
-        };
-        let elsewhere = Elsewhere::new(date_of_birth, named.name);
+        let named = places.named(record, self.import);
+        self.reception.see(&named);
+        let elsewhere = Elsewhere::new(named.nhs_number, named.date_of_birth, named.name);
         let patient_at = places.layout.position(places.patient);
-        for &(at, times, ref header) in &places.kept {
+        for &(at, column, ref header) in &places.kept {
             // With an NHS number, what stands under `patient` is not written.
             let unused = Some(at) == patient_at && !named.nhs_number.is_empty();
-            if !unused && elsewhere.is_in(record.get(at).unwrap_or_default(), times) {
+            let known = |digits: &[u8; nhs::DIGITS]| self.reception.knows(digits);
+            if !unused && elsewhere.is_in(record.get(at).unwrap_or_default(), column, known) {
                 self.notes.refuse(Code::IdentityElsewhere, format!("`{header}` holds an identity"));
             }
         }
@@ -257,7 +297,7 @@ impl<W: Write> Copy<'_, W> {
         if !self.notes.is_clean() {
             return None;
         }
-        match (self.who)(&named) {
+        match self.reception.answer(&named) {
             Answer::Write(pseudonym, remark) => {
                 if let Some((code, words)) = remark {
                     self.notes.remark(code, || words.to_owned());
@@ -271,8 +311,29 @@ impl<W: Write> Copy<'_, W> {
         }
     }
 
-    fn date(&self, text: &str) -> Option<NaiveDate> {
-        self.import.date_formats.iter().find_map(|format| NaiveDate::parse_from_str(text, format).ok())
+    /// A row that is not UTF-8 is most likely in Windows' or ISO's western code, in which a byte is a character.
+    fn see_bytes(&mut self, record: &ByteRecord) {
+        let text = |field: &'_ [u8]| match std::str::from_utf8(field) {
+            Ok(text) => text.to_owned(),
+            Err(_) => field.iter().map(|&byte| char::from(byte)).collect(),
+        };
+        let record: StringRecord = record.iter().map(text).collect();
+        if record.len() == self.places.layout.fields {
+            self.reception.see(&self.places.named(&record, self.import));
+        } else {
+            self.see_fields(&record);
+        }
+    }
+
+    /// Of a row that is out of step, any field may be a number, a date or a name.
+    fn see_fields(&mut self, record: &StringRecord) {
+        for field in record.iter().map(str::trim) {
+            let words = |c: char| c.is_alphabetic() || c.is_whitespace() || ",.;'’-".contains(c);
+            let name = if field.chars().all(words) { field } else { "" };
+            let date_of_birth = date(field, self.import);
+            let named = Named { nhs_number: field, date_of_birth, date_unreadable: false, name, patient: "" };
+            self.reception.see(&named);
+        }
     }
 
     fn write(&mut self, record: &StringRecord, pseudonym: &str) {
@@ -282,4 +343,8 @@ impl<W: Write> Copy<'_, W> {
         let cells = self.places.kept.iter().map(|(at, ..)| cell(*at));
         self.failed |= self.writer.write_record(cells.chain(added)).is_err();
     }
+}
+
+fn date(text: &str, import: &Import) -> Option<NaiveDate> {
+    import.date_formats.iter().find_map(|format| NaiveDate::parse_from_str(text, format).ok())
 }

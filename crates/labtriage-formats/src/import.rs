@@ -84,6 +84,8 @@ pub(crate) struct Mapped {
 pub struct Import {
     name: String,
     pub(crate) delimiter: u8,
+    /// Accessions and requests of ten digits are codes of the laboratory.
+    pub(crate) ten_digit_codes: bool,
     pub(crate) times: TimeFormats,
     pub(crate) separator: char,
     pub(crate) held_mark: String,
@@ -103,6 +105,7 @@ impl Default for Import {
         Self {
             name: "import.toml".to_owned(),
             delimiter: b',',
+            ten_digit_codes: false,
             times: TimeFormats {
                 zone: Zone::LONDON,
                 formats: FORMATS.iter().filter_map(|format| TimeFormat::new(format)).collect(),
@@ -151,7 +154,10 @@ impl Import {
 
 fn read_root(name: &str, root: &mut Cursor<'_>) -> Option<Import> {
     let own = Import::default();
-    let delimiter = section(root, "file", |file| file.or("delimiter", own.delimiter, delimiter));
+    let file = section(root, "file", |file| {
+        let delimiter = file.or("delimiter", own.delimiter, delimiter);
+        delimiter.zip(file.or("ten_digit_codes", own.ten_digit_codes, Value::boolean))
+    });
     let times = section(root, "times", |times| {
         let zone = times
             .or("zone", own.times.zone, |value| value.parsed("a time zone such as `Europe/London`", Zone::from_name));
@@ -185,11 +191,12 @@ fn read_root(name: &str, root: &mut Cursor<'_>) -> Option<Import> {
         Some(all)
     });
     let ((separator, held_mark), (columns, ignore)) = lists.zip(columns)?;
-    let (identity_columns, date_formats) = identities?;
+    let ((delimiter, ten_digit_codes), (identity_columns, date_formats)) = file.zip(identities)?;
     apart(root, &identity_columns, columns.iter().chain(result_columns.as_ref()?))?;
     Some(Import {
         name: name.to_owned(),
-        delimiter: delimiter?,
+        delimiter,
+        ten_digit_codes,
         times: times?,
         separator,
         held_mark,
@@ -356,6 +363,7 @@ mod tests {
         let text = "
             [file]
             delimiter = \"\\t\"
+            ten_digit_codes = true
             [times]
             zone = \"UTC\"
             formats = [\"%d-%b-%Y %H:%M\"]
@@ -377,6 +385,7 @@ mod tests {
         ";
         let import = Import::read("import.toml", text).unwrap();
         assert_eq!((import.delimiter, import.separator, import.held_mark.as_str()), (b'\t', '|', "(held)"));
+        assert!(import.ten_digit_codes);
         assert_eq!(import.default_condition, Condition::Refrigerated);
         assert_eq!((import.columns[0].as_str(), import.columns[1].as_str()), ("Lab No", "request"));
         assert_eq!(import.ignore, ["Comment"]);
@@ -384,7 +393,7 @@ mod tests {
         assert_eq!(import.date_formats, ["%d-%b-%Y"]);
         assert_eq!(
             (import.mapped(CodeKind::Test)[0].ours.as_str(), import.mapped(CodeKind::Test)[0].line),
-            ("FBC", 18)
+            ("FBC", 19)
         );
     }
 

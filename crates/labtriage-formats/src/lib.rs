@@ -6,7 +6,6 @@ pub mod extract;
 pub mod identified;
 pub mod import;
 pub mod manifest;
-pub mod numbers;
 pub mod outputs;
 pub mod plan_json;
 pub mod recalls;

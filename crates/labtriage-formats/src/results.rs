@@ -96,7 +96,7 @@ fn read_row(
     let name = |column: usize| context.import.result_columns[column].as_str();
     let [accession, patient] = [ACCESSION, PATIENT].map(|column| {
         let text = layout.field(record, column);
-        check_identifier(text, name(column), notes);
+        check_identifier(text, name(column), column == ACCESSION && layout.ten_digit_codes, notes);
         (!text.is_empty()).then(|| text.to_owned())
     });
     if accession.is_none() && patient.is_none() {

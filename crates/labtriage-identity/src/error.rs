@@ -18,6 +18,14 @@ pub enum IdentityError {
         /// What the system said.
         source: io::Error,
     },
+    /// Another program changes the store.
+    #[error(
+        "another program is changing the identity store `{}`\n  hint: wait until it has ended; its lock goes with it", .path.display()
+    )]
+    Busy {
+        /// The store.
+        path: PathBuf,
+    },
     /// A file of keys that holds none.
     #[error(
         "there is no pseudonym key in {place}, expected a line `<key id> <64 hexadecimal digits>`\n  hint: `labtriage identities keys --out DIR` makes one"

@@ -4,8 +4,7 @@
 //! one encrypted file. No planner command needs a key of this crate.
 //!
 //! Reading order: [`nhs_number`], [`person`] (what a person is known by) · [`keys`] (pseudonyms, and the keys
-//! they are made with) · [`vault`] (persons by pseudonym) · [`redact`] (what of them stands in a text) · [`seal`] (how a file is locked and unlocked) ·
-//! [`error`].
+//! they are made with) · [`vault`] (persons by pseudonym) · [`seal`] (how a file is locked and unlocked) · [`error`].
 //!
 //! No type of this crate has a `Display`, and what it prints for `Debug` says nothing about a person or a key.
 
@@ -13,7 +12,6 @@ pub mod error;
 pub mod keys;
 pub mod nhs_number;
 pub mod person;
-pub mod redact;
 pub mod seal;
 pub mod vault;
 
@@ -21,6 +19,5 @@ pub use error::IdentityError;
 pub use keys::{KeyRing, OwnedPseudonym};
 pub use nhs_number::{BadNumber, NhsNumber};
 pub use person::{DateOfBirth, Name, Person};
-pub use redact::Redactor;
 pub use seal::{Lock, Unlock, new_identity, write_whole};
-pub use vault::Vault;
+pub use vault::{Rotated, Vault};

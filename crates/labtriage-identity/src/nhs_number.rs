@@ -1,13 +1,14 @@
-//! Is it an NHS number? Ten digits whose last is the check digit (Modulus 11, NHS Data Dictionary).
+//! Is it a patient's NHS number? One that `labtriage_core::nhs` finds valid, and no placeholder.
 
 use std::fmt;
 
+use labtriage_core::nhs;
 use thiserror::Error;
 
 /// Why a text is not an NHS number. Says nothing of the text.
 #[derive(Error, Clone, Copy, PartialEq, Eq, Debug)]
 pub enum BadNumber {
-    /// Not ten digits, with blanks or hyphens between them at most.
+    /// Not ten digits, with blanks, hyphens or dots between them at most.
     #[error("no ten digits")]
     Shape,
     /// Its last digit is not the check digit of the others.
@@ -24,25 +25,16 @@ pub enum BadNumber {
 pub struct NhsNumber([u8; 10]);
 
 impl NhsNumber {
-    /// Reads ten digits; blanks (also those that do not break) and hyphens may stand between and around them.
+    /// Reads ten digits; blanks (also those that do not break), hyphens and dots may stand between and around them.
     ///
     /// # Errors
     /// [`BadNumber`], which does not repeat the text.
     pub fn parse(text: &str) -> Result<Self, BadNumber> {
-        let mut digits = [0; 10];
-        let mut count = 0;
-        for char in text.chars().filter(|char| !matches!(char, ' ' | '-' | '\u{a0}')) {
-            let digit = char.to_digit(10).and_then(|digit| u8::try_from(digit).ok()).ok_or(BadNumber::Shape)?;
-            *digits.get_mut(count).ok_or(BadNumber::Shape)? = digit;
-            count += 1;
-        }
-        if count < 10 {
-            return Err(BadNumber::Shape);
-        }
+        let digits = nhs::digits_of(text).ok_or(BadNumber::Shape)?;
         if digits.iter().all(|digit| *digit == digits[0]) {
             return Err(BadNumber::Placeholder);
         }
-        if check_digit(&digits) != Some(digits[9]) {
+        if !nhs::is_valid(&digits) {
             return Err(BadNumber::CheckDigit);
         }
         Ok(Self(digits.map(|digit| b'0' + digit)))
@@ -52,12 +44,6 @@ impl NhsNumber {
     pub fn expose_digits(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
-}
-
-/// The digit that makes the first nine a number; `None` when none does (10).
-fn check_digit(digits: &[u8; 10]) -> Option<u8> {
-    let sum: u32 = digits[..9].iter().zip((2..=10).rev()).map(|(digit, factor)| u32::from(*digit) * factor).sum();
-    u8::try_from((11 - sum % 11) % 11).ok().filter(|digit| *digit < 10)
 }
 
 impl fmt::Debug for NhsNumber {
@@ -77,7 +63,9 @@ mod tests {
 
     #[test]
     fn published_test_numbers_are_read_in_any_spelling() {
-        for text in ["9434765919", "943 476 5919", "943-476-5919", " 9434765919 ", "943\u{a0}476\u{a0}5919"] {
+        for text in
+            ["9434765919", "943 476 5919", "943-476-5919", "943.476.5919", " 9434765919 ", "943\u{a0}476\u{a0}5919"]
+        {
             check(text, Ok("9434765919"));
         }
         check("972 771 0638", Ok("9727710638"));
@@ -88,7 +76,7 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_refused_with_the_reason() {
-        for text in ["", "943476591", "94347659190", "943.476.5919", "P9434765919", "943476591x", "٩434765919"] {
+        for text in ["", "943476591", "94347659190", "943/476/5919", "P9434765919", "943476591x", "٩434765919"] {
             check(text, Err(BadNumber::Shape));
         }
         check("9434765918", Err(BadNumber::CheckDigit));
@@ -98,24 +86,6 @@ mod tests {
         }
         for text in ["0000000000", "1111111111", "9999999999"] {
             check(text, Err(BadNumber::Placeholder));
-        }
-    }
-
-    #[test]
-    fn one_wrong_digit_and_two_swapped_neighbours_never_pass() {
-        let right: Vec<u8> = b"9434765919".to_vec();
-        for at in 0..10 {
-            for digit in b'0'..=b'9' {
-                let mut wrong = right.clone();
-                wrong[at] = digit;
-                let passes = NhsNumber::parse(std::str::from_utf8(&wrong).unwrap()).is_ok();
-                assert_eq!(passes, digit == right[at], "digit {at}");
-            }
-            let mut swapped = right.clone();
-            if at < 9 && right[at] != right[at + 1] {
-                swapped.swap(at, at + 1);
-                assert!(NhsNumber::parse(std::str::from_utf8(&swapped).unwrap()).is_err(), "swapped at {at}");
-            }
         }
     }
 

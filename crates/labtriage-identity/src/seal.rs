@@ -176,7 +176,12 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), IdentityError> {
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
     file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(io)?;
     file.persist(path).map_err(|error| io(error.error))?;
-    Ok(())
+    sync_folder(folder).map_err(io)
+}
+
+/// Writes down which files a folder holds, where the system lets folders be opened.
+fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    if cfg!(unix) { std::fs::File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 use crate::records::{
-    Authorisation, Export, Figures, Keys, Kind, Notice, Override, Published, Query, Record, Run, Sample, Vacuumed,
+    Authorisation, Export, Figures, Keys, Kind, Notice, Override, Published, Query, Record, Renamed, Run, Sample,
+    Vacuumed,
 };
 
 /// The digest before the first entry.
@@ -126,6 +127,7 @@ impl Projected {
             Kind::Figures => Self::read::<Figures>(body),
             Kind::Query => Self::read::<Query>(body),
             Kind::Vacuumed => Self::read::<Vacuumed>(body),
+            Kind::Renamed => Self::read::<Renamed>(body),
         }
     }
 

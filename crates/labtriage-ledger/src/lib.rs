@@ -24,7 +24,7 @@
 //! ```
 //!
 //! Reading order: [`states`], [`transitions`] (what may follow what) · [`records`] (what an entry
-//! says) · `entry`, [`verify`] (the chain) · `store` (the database) · [`Writer`], `read`, `rows` (in and out) ·
+//! says) · `entry`, [`verify`] (the chain) · `store` (the database) · [`Writer`], `read`, `rows`, `names` (in and out) ·
 //! `check`, [`dump`], `vacuum` (care).
 
 mod address;
@@ -34,6 +34,7 @@ pub mod dump;
 mod entry;
 mod error;
 mod minutes;
+mod names;
 mod pseudonym;
 mod read;
 mod recalls;
@@ -50,6 +51,7 @@ mod writer;
 pub use address::Address;
 pub use entry::Head;
 pub use error::{Code, LedgerError};
+pub use names::Names;
 pub use pseudonym::OwnedPseudonym;
 pub use read::{Known, Lookup};
 pub use recalls::Answered;

@@ -32,7 +32,7 @@ pub enum Lookup {
     Sample(String),
     /// All of a request.
     Request(String),
-    /// All of a patient.
+    /// All of a patient, also under the pseudonyms before and after a rotation.
     Patient(OwnedPseudonym),
     /// All of a practice or ward: ODS code.
     Practice(String),
@@ -49,14 +49,13 @@ impl Ledger {
     /// # Errors
     /// Those of the database.
     pub fn samples(&mut self, lookup: &Lookup, within: Option<&str>) -> Result<Vec<Known<Sample>>, LedgerError> {
-        let (column, value) = match lookup {
-            Lookup::Sample(accession) => ("subject", accession.as_str()),
-            Lookup::Request(code) => ("request", code.as_str()),
-            Lookup::Patient(pseudonym) => ("patient", pseudonym.expose()),
-            Lookup::Practice(ods) => ("requester", ods.as_str()),
-            Lookup::State(state) => ("state", state.text()),
-        };
-        let mut samples = self.present(column, value)?;
+        let mut samples = match lookup {
+            Lookup::Sample(accession) => self.present("subject", accession),
+            Lookup::Request(code) => self.present("request", code),
+            Lookup::Patient(pseudonym) => self.present_of(pseudonym),
+            Lookup::Practice(ods) => self.present("requester", ods),
+            Lookup::State(state) => self.present("state", state.text()),
+        }?;
         samples.retain(|known: &Known<Sample>| within.is_none_or(|practice| known.record.requester == practice));
         Ok(samples)
     }
@@ -192,12 +191,13 @@ impl Ledger {
         Ok(self.present("subject", id)?.pop())
     }
 
-    /// All recall notices of a patient, in order of their last entry.
+    /// All recall notices of a patient, also under the pseudonyms before and after a rotation, in order of their last
+    /// entry.
     ///
     /// # Errors
     /// Those of the database.
     pub fn notices_of(&mut self, patient: &OwnedPseudonym) -> Result<Vec<Known<Notice>>, LedgerError> {
-        self.present("patient", patient.expose())
+        self.present_of(patient)
     }
 
     /// The exports of a file, by its digest before or after encryption.
@@ -214,16 +214,22 @@ impl Ledger {
         Ok(found)
     }
 
-    /// The exports that name a patient, the oldest first.
+    /// The exports that name a patient, also by the pseudonyms before and after a rotation, the oldest first.
     ///
     /// # Errors
     /// Those of the database.
     pub fn exports_naming(&mut self, patient: &OwnedPseudonym) -> Result<Vec<Known<Export>>, LedgerError> {
         let sql = "SELECT e.seq, e.at, e.body FROM named n JOIN entry e ON e.seq = n.seq \
                    WHERE n.patient = $1 ORDER BY e.seq";
-        let patient = patient.expose().to_owned();
-        let rows = self.store.run(async |connection| sqlx::query(sql).bind(patient).fetch_all(connection).await)?;
-        rows.iter().map(known).collect()
+        let mut exports = Vec::new();
+        for name in self.names(&[patient])?.of(patient) {
+            let name = name.expose().to_owned();
+            let rows = self.store.run(async |connection| sqlx::query(sql).bind(name).fetch_all(connection).await)?;
+            exports.extend(rows.iter().map(known).collect::<Result<Vec<Known<Export>>, _>>()?);
+        }
+        exports.sort_by_key(|known| known.seq);
+        exports.dedup_by_key(|known| known.seq);
+        Ok(exports)
     }
 
     /// All exports, the oldest first.
@@ -239,6 +245,16 @@ impl Ledger {
         let (sql, value) = (present_sql(column), value.to_owned());
         let rows = self.store.run(async |connection| present_rows(connection, sql, R::KIND, value).await)?;
         rows.iter().map(known).collect()
+    }
+
+    /// Present states of a kind that are a patient's, in order of their last entry.
+    fn present_of<R: Record>(&mut self, patient: &OwnedPseudonym) -> Result<Vec<Known<R>>, LedgerError> {
+        let mut found = Vec::new();
+        for name in self.names(&[patient])?.of(patient) {
+            found.extend(self.present("patient", name.expose())?);
+        }
+        found.sort_by_key(|known: &Known<R>| known.seq);
+        Ok(found)
     }
 
     fn all<R: Record>(&mut self) -> Result<Vec<Known<R>>, LedgerError> {

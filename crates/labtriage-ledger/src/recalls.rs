@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::LedgerError;
+use crate::names::Names;
 use crate::records::{Answer, Export, Kind, Notice, Sample, Wanted};
 use crate::states::{LineState, NoticeState};
 use crate::transitions::{self, Rule};
@@ -32,7 +33,10 @@ impl Writer<'_> {
     pub fn notices(&mut self, notices: &[Notice]) -> Result<u64, LedgerError> {
         let mut recorded = 0;
         for batch in notices.chunks(BATCH) {
-            let patients: Vec<&str> = batch.iter().map(|notice| notice.patient.expose()).collect();
+            let patients: Vec<_> = batch.iter().map(|notice| &notice.patient).collect();
+            let names = self.names(&patients)?;
+            let patients: Vec<&str> =
+                patients.into_iter().flat_map(|patient| names.of(patient)).map(|name| name.expose()).collect();
             // All of these patients, by number: those that are meant, and those that stand in the way.
             let mut there = BTreeMap::new();
             for (id, body) in self.bodies(Kind::Notice, "patient", &patients)? {
@@ -44,7 +48,7 @@ impl Writer<'_> {
                 if before == Some(&notice) {
                     continue;
                 }
-                check(&notice, before, there.values())?;
+                check(&notice, before, there.values(), &names)?;
                 self.record(&notice)?;
                 there.insert(notice.id.clone(), notice);
                 recorded += 1;
@@ -152,13 +156,16 @@ fn check<'a>(
     notice: &Notice,
     before: Option<&Notice>,
     mut others: impl Iterator<Item = &'a Notice>,
+    names: &Names,
 ) -> Result<(), LedgerError> {
     let wrong = if notice.wanted.is_empty() {
         Some("it wants nothing")
-    } else if before.is_some_and(|before| before.patient != notice.patient) {
+    } else if before.is_some_and(|before| !names.are_one(&before.patient, &notice.patient)) {
         Some("its patient changed")
     } else if notice.state.is_open()
-        && others.any(|other| other.id != notice.id && other.patient == notice.patient && other.state.is_open())
+        && others.any(|other| {
+            other.id != notice.id && names.are_one(&other.patient, &notice.patient) && other.state.is_open()
+        })
     {
         Some("its patient has another open notice")
     } else {

@@ -13,7 +13,8 @@ mod sample;
 
 pub use discard::{Collected, Discard, HistoryStep, Limit, RecallAction};
 pub use figures::{BandCode, Bench, Codes, Figures, Group, Measure};
-pub use person::{Authorisation, Decision, Override, Query, Vacuumed};
+pub(crate) use person::CODES;
+pub use person::{Authorisation, Decision, Override, Query, Renamed, Vacuumed};
 pub use recall::{Answer, Export, Notice, Wanted};
 pub use run::{Published, Run};
 pub use sample::{Line, Sample};
@@ -46,11 +47,13 @@ pub enum Kind {
     Query,
     /// Bodies of old entries were dropped.
     Vacuumed,
+    /// A patient has got another pseudonym.
+    Renamed,
 }
 
 impl Kind {
     /// Every kind there is.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Run,
         Self::Published,
         Self::Sample,
@@ -61,6 +64,7 @@ impl Kind {
         Self::Figures,
         Self::Query,
         Self::Vacuumed,
+        Self::Renamed,
     ];
 
     /// The word used in the ledger.
@@ -76,6 +80,7 @@ impl Kind {
             Self::Figures => "figures",
             Self::Query => "query",
             Self::Vacuumed => "vacuumed",
+            Self::Renamed => "renamed",
         }
     }
 
@@ -86,13 +91,16 @@ impl Kind {
 
     /// Whether its subjects have a present state, which the latest entry holds.
     pub const fn has_present(self) -> bool {
-        matches!(self, Self::Run | Self::Published | Self::Sample | Self::Override | Self::Notice | Self::Export)
+        matches!(
+            self,
+            Self::Run | Self::Published | Self::Sample | Self::Override | Self::Notice | Self::Export | Self::Renamed
+        )
     }
 
     /// Whether an old body may be dropped once a later entry of its subject has taken its place;
     /// a query has no successor and may always be.
     pub const fn may_be_dropped(self) -> bool {
-        matches!(self, Self::Sample | Self::Override | Self::Notice | Self::Query)
+        matches!(self, Self::Sample | Self::Override | Self::Notice | Self::Query | Self::Renamed)
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use labtriage_core::nhs;
 use labtriage_core::time::Instant;
 use sqlx::SqlStr;
 
 use crate::entry::{Entry, Head, Projected};
 use crate::error::LedgerError;
-use crate::pseudonym::holds_nhs_number;
-use crate::records::{Figures, Kind, Override, Published, Query, Record, Run};
+use crate::records::{CODES, Figures, Kind, Override, Published, Query, Record, Run, Sample};
 use crate::states::OverrideState;
 use crate::store::{Open, own_sql, places};
 
@@ -92,6 +92,13 @@ impl<'a> Writer<'a> {
     /// [`LedgerError::Contradiction`] when an override of this number is there, has no reason or no
     /// user, or is over already; [`LedgerError::Identity`], and those of the database.
     pub fn set_override(&mut self, decided: &Override) -> Result<(), LedgerError> {
+        for (key, code) in decided.details.iter().filter(|(key, _)| CODES.contains(&key.as_str())) {
+            let column = if key == "request" { "request" } else { "subject" };
+            // What reads as an NHS number is one, unless a sample of that number is known.
+            if nhs::holds(code) && self.by_key::<Sample>(column, code)?.is_empty() {
+                return Err(LedgerError::Identity { kind: Kind::Override.text(), subject: decided.id.clone() });
+            }
+        }
         let wrong = if decided.who.trim().is_empty() || decided.why.trim().is_empty() {
             Some("an override needs a named user and a reason")
         } else if decided.state != OverrideState::InForce || decided.until <= self.at {
@@ -144,7 +151,7 @@ impl<'a> Writer<'a> {
     /// The same, with a body that was put together before.
     pub(crate) fn record_body<R: Record>(&mut self, record: &R, body: String) -> Result<(), LedgerError> {
         let texts = record.free_texts().into_iter();
-        if texts.chain(record.patients().iter().map(|patient| patient.expose())).any(holds_nhs_number) {
+        if texts.chain(record.patients().iter().map(|patient| patient.expose())).any(nhs::holds) {
             return Err(LedgerError::Identity { kind: R::KIND.text(), subject: record.subject().to_owned() });
         }
         let at = i64::from(self.at.epoch_minutes());

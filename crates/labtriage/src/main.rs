@@ -4,7 +4,7 @@
 //! library crates. Reading order: `args` (what was asked), `inputs` (from files to a snapshot),
 //! `commands` (what is done), `making` (which plan leaves the program), `fair` (how the limit on fairness is kept),
 //! `proof` (how near the best it is), `nightly` (what a night consists of), `figures` (what is counted of it),
-//! `desk` (which ledger, and when), `secrets` (where keys come from), `terminal` (what is shown), `failure` (what went
+//! `desk` (which ledger, and when), `secrets` (where keys come from), `lock` (who else is at work), `terminal` (what is shown), `failure` (what went
 //! wrong).
 
 mod args;
@@ -14,6 +14,7 @@ mod failure;
 mod fair;
 mod figures;
 mod inputs;
+mod lock;
 mod making;
 mod nightly;
 mod proof;

@@ -1,10 +1,13 @@
-//! Where do keys come from? A file that was named, else the environment; never the command line itself.
+//! Where do keys come from? A file that was named, else the environment; never the command line itself. And who may
+//! change the store that they open: one program at a time.
 
+use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use labtriage_identity::{IdentityError, KeyRing, Lock, Unlock};
 
 use crate::args::{KeysArguments, LockArguments, UnlockArguments};
+use crate::lock;
 
 /// The environment's pseudonym keys, as in a file.
 const KEYS: &str = "LABTRIAGE_PSEUDONYM_KEYS";
@@ -49,4 +52,14 @@ pub(crate) fn unlock(arguments: &UnlockArguments, hint: &'static str) -> Result<
 /// The text of a file that holds no secrets.
 pub(crate) fn read(path: &Path, what: &'static str) -> Result<String, IdentityError> {
     std::fs::read_to_string(path).map_err(|source| IdentityError::Io { what, path: path.to_owned(), source })
+}
+
+/// The lock of a store that is to be read, changed and written: `STORE.lock` beside it.
+pub(crate) fn hold(store: &Path) -> Result<File, IdentityError> {
+    let mut path = store.as_os_str().to_owned();
+    path.push(".lock");
+    lock::take(Path::new(&path)).map_err(|error| match error {
+        TryLockError::WouldBlock => IdentityError::Busy { path: store.to_owned() },
+        TryLockError::Error(source) => IdentityError::Io { what: "lock", path: path.into(), source },
+    })
 }

@@ -8,8 +8,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use labtriage_core::audit::Violation;
 use labtriage_core::cost::gap;
 use labtriage_core::finding::{Finding, Severity};
+use labtriage_core::nhs;
 use labtriage_core::units::Cost;
-use labtriage_formats::numbers::without_nhs_numbers;
 use labtriage_formats::outputs::percent_of_millionths;
 use labtriage_ledger::LedgerError;
 use labtriage_optimizer::engine::Phase;
@@ -93,7 +93,7 @@ fn of_finding(finding: &Finding) -> Value {
 
 /// Prints what the ledger refused. A name that somebody typed may hold what must not be repeated.
 pub(crate) fn ledger_error(refused: &LedgerError) {
-    error(Some(refused.code().text()), &without_nhs_numbers(&refused.to_string()), Some(refused.hint()));
+    error(Some(refused.code().text()), &nhs::without(&refused.to_string()), Some(refused.hint()));
 }
 
 /// Prints broken laws on stderr, the first of them.

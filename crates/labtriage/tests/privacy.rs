@@ -251,6 +251,94 @@ fn every_row_is_written_or_set_aside_with_its_reason() {
     assert!(overrides.contains(why) && overrides.contains("until = \"2026-11-28T09:00\""), "{overrides}");
 }
 
+/// A row as it stands in an extract: its accession, and how it names its patient.
+fn row(accession: &str, named: &str) -> String {
+    let times = "2026-11-23T08:00,2026-11-23T09:00,2026-11-23T13:00,";
+    format!("{accession},R{accession},,Z00001,,,{times},EDTA,HUB,ambient,,,FBC,,{named}\n")
+}
+
+#[test]
+fn whoever_a_row_names_is_taken_out_of_the_decisions_whatever_became_of_the_row() {
+    let bench = Bench::new();
+    let mut backlog = format!("{HEADER}{}", row("A1", "9434765919,1950-02-28,Ada Byron")).into_bytes();
+    backlog.extend(row("A2", "9727710638,1961-04-03,Alan Turing").bytes());
+    backlog.extend(row("A3", "9727710638,1962-04-03,Turing Alan").bytes());
+    backlog.extend(row("A4", "943 476 5918,1948-12-05,\"HOPPER, Grace Brewster\"").bytes());
+    backlog.extend(b"A5,RA5,9990000018,1933-01-01,Hedy Lamarr\n");
+    backlog.extend(row("A6", "9990000026,05/12/1944,Rose XDIAZ").replace('X', "\u{ff}").bytes().filter(|b| *b != 0xc3));
+    let named = row("A7", ",1934-01-01,Dennis Ritchie").replace("RA7,", "RA7,PT7");
+    backlog.extend(named.bytes());
+    bench.write("extract/backlog.csv", &backlog);
+    let results = "accession,patient,test,resulted_at,nhs_number,date_of_birth,name\n,,TSH,2026-11-23T12:00,0123456789,1912-06-23,Mary Seacole\n";
+    bench.write("extract/results.csv", results.as_bytes());
+    let decision = |accession: &str, why: &str, until: &str| {
+        format!(
+            "[[override]]\naccession = \"{accession}\"\naction = \"hold\"\nwho = \"M\"\nwhy = \"{why}\"\nuntil = \"{until}\"\n"
+        )
+    };
+    let decisions = [
+        decision("A1", "Turing, Alan (04/04/1961? 1962-04-03) or 9434765918", "2026-11-28T09:00"),
+        decision("A9434765919", "Grace Brewster Hopper, Hedy Lamarr 01.01.1933", "1950-02-28T09:00"),
+        decision(
+            "A1234567881",
+            "Dennis Ritchie 1 Jan 1934; Seacole Mary 23/06/1912; Rose \u{bf}Diaz",
+            "2026-11-28T09:00",
+        ),
+        decision("A2", "rang 2026-11-23 12:30, A1, room 1234567882", "2026-11-28T09:00"),
+    ];
+    bench.write("extract/overrides.toml", decisions.concat().as_bytes());
+    bench.done(&format!("{IMPORT} --out tonight"));
+    let expected = [
+        decision("A1", "[taken out] (04/04/1961? [taken out]) or [number taken out]", "2026-11-28T09:00"),
+        decision("A[number taken out]", "[taken out], [taken out] [taken out]", "1950-02-28T09:00"),
+        decision("A1234567881", "[taken out] [taken out]; [taken out] [taken out]; [taken out]", "2026-11-28T09:00"),
+        decision("A2", "rang 2026-11-23 12:30, A1, room 1234567882", "2026-11-28T09:00"),
+    ];
+    assert_eq!(bench.read("tonight/overrides.toml"), expected.concat());
+    // The store knows people of earlier nights.
+    bench
+        .write("extract/backlog.csv", format!("{HEADER}{}", row("B1", "9727710638,1961-04-03,Alan Turing")).as_bytes());
+    bench.write("extract/overrides.toml", decision("B1", "as Ada Byron, NHS9434765919", "2026-11-28T09:00").as_bytes());
+    bench.done(&format!("{IMPORT} --unlock keys/store.secret --out tomorrow"));
+    let expected = decision("B1", "as [taken out], NHS[number taken out]", "2026-11-28T09:00");
+    assert_eq!(bench.read("tomorrow/overrides.toml"), expected);
+}
+
+/// Accessions of ten digits that pass Modulus 11 read as NHS numbers.
+#[test]
+fn a_laboratory_whose_accessions_have_ten_digits_can_work() {
+    let bench = Bench::new();
+    fs::remove_file(bench.path("extract/overrides.toml")).unwrap();
+    fs::remove_file(bench.path("extract/results.csv")).unwrap();
+    let rows = [
+        row("1234567881", "9434765919,1950-02-28,Ada Byron"),
+        row("2406030024", "9434765919,1950-02-28,Ada Byron"),
+        row("2406030016", "9434765919,1950-02-28,Ada Byron"),
+        // Another patient's number is no accession, whatever the laboratory's look like.
+        row("9434765919", "9727710638,1961-04-03,Alan Turing"),
+    ];
+    bench.write("extract/backlog.csv", format!("{HEADER}{}", rows.concat()).as_bytes());
+    let words = bench.done(&format!("{IMPORT} --out strict"));
+    assert!(words.contains("4 rows, 4 set aside"), "{words}");
+    fs::remove_file(bench.path("store.age")).unwrap();
+    bench.write("extract/import.toml", b"[file]\nten_digit_codes = true\n");
+    fs::create_dir(bench.path("inbox")).unwrap();
+    let words = bench.done(&format!("{IMPORT} --out inbox/2026-11-23"));
+    assert!(words.contains("4 rows, 1 set aside"), "{words}");
+    silent("the folder", bench.read("inbox/2026-11-23/backlog.csv").as_bytes());
+    bench.done("manifest inbox/2026-11-23");
+    // Two of the tubes are answered by the third: their accessions stand in reasons that the ledger records.
+    bench.done("nightly --inbox inbox --out plans --ledger lab.ledger --rule band-edf");
+    for accession in ["1234567881", "2406030024", "2406030016"] {
+        let words = bench.done(&format!("status --ledger lab.ledger --sample {accession} --by B"));
+        assert!(words.contains(accession), "{words}");
+    }
+    let (code, words) = bench.run("status --ledger lab.ledger --sample 9434765919 --by B");
+    assert!(code == 2 && words.contains("L019"), "{words}");
+    let hold = "overrides set --action hold --by B --why ask --until 2026-11-25T08:00 --ledger lab.ledger";
+    bench.done(&format!("{hold} --accession 1234567881 --now 2026-11-23T21:00"));
+}
+
 #[test]
 fn an_extract_that_names_patients_is_not_planned() {
     let bench = Bench::new();
@@ -418,6 +506,102 @@ fn after_a_rotation_an_old_plan_still_names_its_patients() {
     bench.done(&format!("{rotate} --keys new/pseudonym.keys --forget-old"));
     bench.done(&format!("{EXPORT} --all --profile generic --out last"));
     assert!(!bench.path("last/practices").exists(), "a forgotten pseudonym named somebody");
+}
+
+/// A rotation gives everybody a new pseudonym; what the ledger holds under the old one goes on.
+#[test]
+fn after_a_rotation_answers_nights_and_questions_find_what_was_recorded_before() {
+    let bench = Bench::new();
+    fs::create_dir(bench.path("inbox")).unwrap();
+    let nightly = "nightly --inbox inbox --out plans --ledger lab.ledger --rule band-edf --max-quarantine 100";
+    bench.done(&format!("{IMPORT} --out inbox/2026-11-23"));
+    bench.done("manifest inbox/2026-11-23");
+    bench.done(nightly);
+    let export = "recalls export --all --profile generic --store store.age --unlock keys/store.secret --ledger lab.ledger --by A";
+    bench.done(&format!("{export} --plan plans/2026-11-23 --now 2026-11-23T21:00 --out lists"));
+    let before = notices(&bench);
+    // `PTX` is the extract's own pseudonym of somebody without a number, whom no key has named.
+    let of_key = |patient: &str| patient.starts_with("k1-") || patient == "PTX";
+    assert!(before.len() > 2 && before.iter().all(|(_, state, patient)| state == "open" && of_key(patient)));
+
+    bench.done("identities keys --id k2 --out new");
+    let ring = format!("{}{}", bench.read("new/pseudonym.keys"), bench.read("keys/pseudonym.keys"));
+    bench.write("ring.keys", ring.as_bytes());
+    let rotate = "identities rotate --store store.age --unlock keys/store.secret --lock keys/store.recipients";
+    let told = bench.done(&format!("{rotate} --keys ring.keys --ledger lab.ledger --by A --now 2026-11-24T08:00"));
+    assert!(told.contains("under key k2") && !told.contains("no ledger was told"), "{told}");
+    let import = IMPORT.replace("keys/pseudonym.keys", "ring.keys");
+    let later = b"name = \"test\"\nnow = \"2026-11-24 20:00\"\n";
+    bench.write("extract/scenario.toml", later);
+    bench.done(&format!("{import} --unlock keys/store.secret --out inbox/2026-11-24"));
+    let backlog = bench.read("inbox/2026-11-24/backlog.csv");
+    let row = backlog.lines().find(|row| row.starts_with("A3,")).unwrap();
+    let turing = row.split(',').nth(2).unwrap().to_owned();
+    assert!(turing.starts_with("k2-"), "{row}");
+    // Before the next night, by the new pseudonym and by the old list.
+    let status = bench.done(&format!("status --ledger lab.ledger --patient {turing} --by B"));
+    assert!(status.contains("A3"), "{status}");
+    let back = |answer: &str| bench.write("back.csv", format!("nhs_number,answer,answer_day\n{answer}\n").as_bytes());
+    let acknowledge = "recalls acknowledge back.csv --practice Z00002 --keys ring.keys --ledger lab.ledger --by C";
+    back("972 771 0638,booked,2026-11-26");
+    let words = bench.done(&format!("{acknowledge} --plan plans/2026-11-23 --now 2026-11-24T09:00"));
+    assert!(words.contains("1 answers recorded"), "{words}");
+
+    bench.done("manifest inbox/2026-11-24");
+    bench.done(nightly);
+    let after = notices(&bench);
+    let ids = |all: &[(String, String, String)]| all.iter().map(|(id, ..)| id.clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&after), ids(&before), "nobody is called a second time");
+    assert_eq!(after.iter().filter(|(_, state, _)| state == "booked").count(), 1, "{after:?}");
+    let called = bench.done(&format!("{export} --plan plans/2026-11-24 --now 2026-11-24T21:00 --out again"));
+    assert!(called.contains("0 lists"), "{called}");
+    assert!(bench.read("again/left-out.csv").contains("an earlier list has called"));
+    // The new plan and the old one answer for the same notice.
+    back("012 345 6789,declined,");
+    for (plan, expected) in [("2026-11-23", "1 answers recorded, 0"), ("2026-11-24", "0 answers recorded, 1")] {
+        let words = bench.done(&format!("{acknowledge} --plan plans/{plan} --now 2026-11-25T09:00"));
+        assert!(words.contains(expected), "{plan}: {words}");
+    }
+    let old = before.iter().map(|(.., patient)| patient.as_str());
+    for patient in old.chain([turing.as_str()]) {
+        let status = bench.done(&format!("status --ledger lab.ledger --patient {patient} --by B"));
+        assert!(status.contains("sample A"), "{status}");
+    }
+    // A practice sees what became of its own sample under both.
+    let answer = bench.done("status --ledger lab.ledger --sample A5 --as-practice Z00002 --by B --json");
+    let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    let history = answer["samples"][0]["history"].as_array().unwrap();
+    assert!(history.len() > 1, "{answer}");
+    bench.done("ledger verify --ledger lab.ledger");
+}
+
+/// Number, state and pseudonym of every notice, in order of number.
+fn notices(bench: &Bench) -> Vec<(String, String, String)> {
+    use labtriage_ledger::states::NoticeState;
+    let mut ledger =
+        labtriage_ledger::Ledger::open(&labtriage_ledger::Address::File(bench.path("lab.ledger"))).unwrap();
+    let mut all = Vec::new();
+    for &state in NoticeState::ALL {
+        let found = ledger.notices(state, None).unwrap().into_iter().map(|known| known.record);
+        all.extend(found.map(|one| (one.id, one.state.text().to_owned(), one.patient.expose().to_owned())));
+    }
+    all.sort();
+    all
+}
+
+#[test]
+fn two_imports_into_one_store_do_not_lose_each_others_patients() {
+    let bench = Bench::planned();
+    let whole = fs::read(bench.path("store.age")).unwrap();
+    let held = fs::File::options().write(true).open(bench.path("store.age.lock")).unwrap();
+    held.try_lock().unwrap();
+    let busy = "another program is changing the identity store `store.age`";
+    bench.refused(&format!("{IMPORT} --unlock keys/store.secret --out again"), busy);
+    let rotate = "identities rotate --store store.age --unlock keys/store.secret --lock keys/store.recipients";
+    bench.refused(&format!("{rotate} --keys keys/pseudonym.keys"), busy);
+    assert!(!bench.path("again").exists() && fs::read(bench.path("store.age")).unwrap() == whole);
+    drop(held);
+    bench.done(&format!("{IMPORT} --unlock keys/store.secret --out again"));
 }
 
 #[test]

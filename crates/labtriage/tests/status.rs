@@ -136,6 +136,24 @@ what the practice must do:
 }
 
 #[test]
+fn a_patient_of_two_pseudonyms_has_every_notice_once() {
+    let bench = Bench::new();
+    let (before, now) = (OwnedPseudonym::new("PSEUDO-OURS"), OwnedPseudonym::new("PSEUDO-OURS-2"));
+    let later = sample("A-LATER", "R1", now.expose(), "G1", Line::new("TSH", LineState::Waiting));
+    let rotated = |writer: &mut Writer<'_>| {
+        writer.renamed(&[(before.clone(), now.clone())], "A. Manager")?;
+        writer.samples([later])
+    };
+    bench.ledger().write(EVENING.plus(Minutes::from_days(1)), rotated).unwrap();
+    for asked in [["--request", "R1"], ["--patient", "PSEUDO-OURS"], ["--patient", "PSEUDO-OURS-2"]] {
+        let (_, out, _) = bench.ask(&[&asked[..], &["--json"]].concat());
+        let found: Value = serde_json::from_str(&out).unwrap();
+        assert!(found["samples"].as_array().unwrap().len() > 1, "{out}");
+        assert_eq!(found["notices"].as_array().unwrap().len(), 1, "{out}");
+    }
+}
+
+#[test]
 fn machines_get_the_same_answer() {
     let bench = Bench::new();
     let (code, out, _) = bench.ask(&["--request", "R1", "--json"]);

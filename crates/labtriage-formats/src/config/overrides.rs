@@ -1,11 +1,15 @@
 //! What does `overrides.toml` say? People's decisions, each with who, why and until when.
 
+use std::ops::Range;
+
 use labtriage_core::catalogue::Catalogue;
 use labtriage_core::finding::{Code, Finding};
 use labtriage_core::network::Network;
 use labtriage_core::overrides::{Action, Override, Target};
 use labtriage_core::policy::Policy;
 use labtriage_core::table::{AnalyserIx, BandIx, RequesterIx, SiteIx, TestIx};
+
+use toml::de::{DeTable, DeValue};
 
 use super::names::{Names, tests_of};
 use super::toml_file::{Cursor, TomlFile, Value, all};
@@ -51,6 +55,9 @@ pub struct Entry<'a> {
     pub comment: &'a str,
 }
 
+/// The keys of codes and times.
+const KEYS: [&str; 4] = ["accession", "request", "until", "by"];
+
 /// The only key whose value is a number.
 const NUMBER: &str = "lines_per_day";
 
@@ -69,6 +76,49 @@ pub fn overrides_toml(entries: &[Entry<'_>]) -> String {
         }
     }
     text
+}
+
+/// Where in a text of overrides a value stands that is no free text: a code or a time, as its key says.
+pub(crate) struct PlainValue {
+    key: &'static str,
+    /// Its bytes, quotes included.
+    pub(crate) place: Range<usize>,
+    /// Whether it is a time from its first character to its last.
+    whole_time: bool,
+}
+
+impl PlainValue {
+    /// Whether it is a time and nothing but a time.
+    pub(crate) fn is_time(&self) -> bool {
+        matches!(self.key, "until" | "by") && self.whole_time
+    }
+
+    /// Whether it names a sample or request.
+    pub(crate) fn is_code(&self) -> bool {
+        matches!(self.key, "accession" | "request")
+    }
+}
+
+/// The values of the keys that hold codes and times, as far as a text can be read.
+pub(crate) fn plain_values(text: &str) -> Vec<PlainValue> {
+    let (root, _) = DeTable::parse_recoverable(text);
+    let entries = root.get_ref().iter().filter(|(key, _)| key.get_ref().as_ref() == "override");
+    let tables = entries.flat_map(|(_, value)| match value.get_ref() {
+        DeValue::Array(all) => all.iter().filter_map(|one| one.get_ref().as_table()).collect(),
+        DeValue::Table(one) => vec![one],
+        _ => Vec::new(),
+    });
+    let part_of_time = |c: char| c.is_ascii_digit() || " -/.:+TZtz".contains(c);
+    let values = tables.flat_map(|table| table.iter()).filter_map(|(key, value)| {
+        let key = *KEYS.iter().find(|known| **known == key.get_ref().as_ref())?;
+        let whole_time = match value.get_ref() {
+            DeValue::String(value) => value.chars().all(part_of_time),
+            DeValue::Datetime(_) => true,
+            _ => false,
+        };
+        Some(PlainValue { key, place: value.span(), whole_time })
+    });
+    values.collect()
 }
 
 /// Reads overrides, in order of the file. Whether they fit the backlog is the snapshot's to say.

@@ -22,6 +22,8 @@ pub(crate) struct Layout {
     positions: Vec<Option<usize>>,
     /// How many fields a row has.
     pub(crate) fields: usize,
+    /// Whether accessions and requests may be ten digits.
+    pub(crate) ten_digit_codes: bool,
 }
 
 impl Layout {
@@ -47,7 +49,10 @@ impl Layout {
             findings.push(missing(group, wanted));
         }
         findings.truncate(FINDINGS_MAX);
-        if findings.is_empty() { Ok(Self { positions, fields: found.len() }) } else { Err(findings) }
+        if !findings.is_empty() {
+            return Err(findings);
+        }
+        Ok(Self { positions, fields: found.len(), ten_digit_codes: import.ten_digit_codes })
     }
 
     /// The field of a column, trimmed; empty when the file does not have the column.

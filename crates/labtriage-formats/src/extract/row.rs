@@ -386,24 +386,24 @@ fn identifier<'r>(fields: Fields<'r>, column: Column, notes: &mut Notes) -> &'r 
     if text.is_empty() {
         notes.refuse(Code::MissingValue, format!("`{name}` is empty"));
     }
-    check_identifier(text, name, notes);
+    check_identifier(text, name, column != Column::Patient && fields.layout.ten_digit_codes, notes);
     text
 }
 
-/// Checks an accession, request or pseudonym that may be empty.
-pub(crate) fn check_identifier(text: &str, name: &str, notes: &mut Notes) {
+/// Checks an accession, request or pseudonym that may be empty, and may be ten digits only where it is told.
+pub(crate) fn check_identifier(text: &str, name: &str, ten_digits: bool, notes: &mut Notes) {
     if !text.is_empty() && !is_code(text) {
         notes.refuse(Code::BadCode, format!("`{name}` has control characters or more than 64 characters"));
-    } else if looks_like_identity(text) {
+    } else if looks_like_identity(text, ten_digits) {
         notes.refuse(Code::LooksLikeIdentity, format!("`{name}` holds what looks like an NHS number"));
     }
 }
 
-/// A code of a row that is set aside; empty when it is not text, no code, or looks like an identity.
+/// The accession of a row that is set aside; empty when it is not text, no code, or looks like an identity.
 pub(crate) fn usable_code<'r>(layout: &Layout, record: &'r ByteRecord, column: usize) -> &'r str {
     let field = layout.position(column).and_then(|at| record.get(at));
     let text = field.and_then(|bytes| std::str::from_utf8(bytes).ok()).map_or("", str::trim);
-    if is_code(text) && !looks_like_identity(text) { text } else { "" }
+    if is_code(text) && !looks_like_identity(text, layout.ten_digit_codes) { text } else { "" }
 }
 
 /// Whether a text can be a code: 1 to 64 characters, none of them a control character.

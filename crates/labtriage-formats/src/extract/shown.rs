@@ -1,33 +1,17 @@
 //! What of an extract may a message show? Codes that look like codes, and nothing else.
 
+use labtriage_core::nhs;
+
 /// The most characters of a value that are shown.
 const SHOWN_MAX: usize = 24;
 /// A value with so many digits may be a person's number.
 const DIGITS_MIN: usize = 9;
 
-/// Whether a code looks like an NHS number: any ten digits in one piece, or ten digits with spaces
-/// or dashes between them whose check digit (Modulus 11) is right.
-pub(crate) fn looks_like_identity(text: &str) -> bool {
-    let mut digits = [0; 10];
-    let mut count = 0;
-    let mut pieces = 1;
-    for byte in text.trim().bytes() {
-        match byte {
-            b'0'..=b'9' if count < 10 => {
-                digits[count] = u32::from(byte - b'0');
-                count += 1;
-            }
-            b' ' | b'-' => pieces += 1,
-            _ => return false,
-        }
-    }
-    count == 10 && (pieces == 1 || passes_modulus_11(&digits))
-}
-
-/// The check of the NHS Data Dictionary: digits 1 to 9 times 10 down to 2; 11 less the rest is the tenth.
-fn passes_modulus_11(digits: &[u32; 10]) -> bool {
-    let sum: u32 = digits[..9].iter().zip((2..=10).rev()).map(|(digit, weight)| digit * weight).sum();
-    (11 - sum % 11) % 11 == digits[9]
+/// Whether a code looks like a person's number: any ten digits in one piece, as NHS numbers with a wrong digit are, unless
+/// the laboratory says that its codes have ten (`[file] ten_digit_codes`), or a text that holds an NHS number otherwise.
+pub(crate) fn looks_like_identity(text: &str, ten_digit_codes: bool) -> bool {
+    let text = text.trim();
+    if nhs::is_ten_digits(text) { !ten_digit_codes } else { nhs::holds(text) }
 }
 
 /// Whether a value may be shown at all: one word made of what codes are made of, for words with
@@ -53,11 +37,14 @@ mod tests {
 
     #[test]
     fn numbers_of_persons_are_known() {
-        for text in ["9434765919", "943 476 5919", "943-476-5919", " 9434765919 ", "1234567890"] {
-            assert!(looks_like_identity(text), "{text}");
+        for text in ["9434765919", "943 476 5919", "943-476-5919", "943.476.5919", " 9434765919 ", "1234567890"] {
+            assert!(looks_like_identity(text, false), "{text}");
         }
         for text in ["943 476 5918", "943476591", "94347659190", "P9434765919", "24A1234567890", "", "é"] {
-            assert!(!looks_like_identity(text), "{text}");
+            assert!(!looks_like_identity(text, false), "{text}");
+        }
+        for (text, expected) in [("9434765919", false), ("1234567890", false), ("943 476 5919", true)] {
+            assert_eq!(looks_like_identity(text, true), expected, "{text}");
         }
     }
 

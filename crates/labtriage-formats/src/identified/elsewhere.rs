@@ -1,75 +1,65 @@
 //! Does a cell hold an identity that should not be in it? An NHS number, or the row's own name or date of birth.
+//!
+//! Of a number that nobody is known to have, digits inside a longer run of letters and digits are a code. A patient's own
+//! number is found wherever it is.
 
 use chrono::NaiveDate;
+use labtriage_core::nhs;
 
-use crate::numbers::holds_nhs_number;
+use super::people::People;
 
-/// The ways a date of birth is written.
-const DATE_FORMATS: [&str; 9] =
-    ["%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y", "%d/%m/%y", "%Y%m%d", "%d%m%Y", "%d %b %Y", "%d-%b-%Y"];
-
-/// Digits of an NHS number, and the fewest of a date.
-const NUMBER_DIGITS: usize = 10;
+/// The fewest digits of a date.
 const DATE_DIGITS_MIN: usize = 6;
+
+/// What a column holds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Column {
+    /// Times, where the date of birth of a newborn child may well stand.
+    Times,
+    /// Codes of the laboratory, that may be ten digits.
+    TenDigits,
+    /// Anything else.
+    Other,
+}
 
 /// What a row's own person may not be found by in another column.
 pub(super) struct Elsewhere {
-    dates: Vec<String>,
-    /// In small letters, its words parted by one blank, from any word of it on; only names of several words, for codes
-    /// may be words too.
-    names: Vec<String>,
+    /// Ten digits, or nothing when the row names no number.
+    number: String,
+    person: People,
 }
 
 impl Elsewhere {
-    pub(super) fn new(born: Option<NaiveDate>, name: &str) -> Self {
-        let dates = born
-            .into_iter()
-            .flat_map(|born| DATE_FORMATS.iter().map(move |format| born.format(format).to_string().to_lowercase()));
-        let words = words(name);
-        let turns = if words.len() > 1 { words.len() } else { 0 };
-        let names = (0..turns).map(|turn| [&words[turn..], &words[..turn]].concat().join(" "));
-        Self { dates: dates.collect(), names: names.collect() }
-    }
-
-    /// Whether an identity is in a cell; dates are not looked for among times.
-    pub(super) fn is_in(&self, cell: &str, times: bool) -> bool {
-        // Most cells are codes and times, of which a look at their digits and blanks is enough.
-        let digits = cell.bytes().filter(u8::is_ascii_digit).count();
-        if digits >= NUMBER_DIGITS && holds_nhs_number(cell) {
-            return true;
+    pub(super) fn new(nhs_number: &str, born: Option<NaiveDate>, name: &str) -> Self {
+        let mut number: String = nhs_number.chars().filter(char::is_ascii_digit).collect();
+        if number.len() != nhs::DIGITS {
+            number.clear();
         }
-        let dated = digits >= DATE_DIGITS_MIN && !times;
-        dated && self.has_date(cell) || cell.contains(is_between) && self.has_name(cell)
+        let mut person = People::default();
+        person.add_date(born);
+        person.add_name(name);
+        Self { number, person }
     }
 
-    fn has_date(&self, cell: &str) -> bool {
-        let plain = cell.to_lowercase();
-        self.dates.iter().any(|date| stands_alone(&plain, date))
+    /// Whether an identity is in a cell; `known` says whether a patient has a number.
+    pub(super) fn is_in(&self, cell: &str, column: Column, known: impl Fn(&[u8; nhs::DIGITS]) -> bool) -> bool {
+        // Most cells are codes and times, of which a look at their digits and letters is enough.
+        let digits = cell.bytes().filter(u8::is_ascii_digit).count();
+        if digits >= nhs::DIGITS {
+            let code = column == Column::TenDigits && nhs::is_ten_digits(cell.trim());
+            let stranger = |found: &nhs::Found| !code && found.is_number();
+            if self.has_own_number(cell) || nhs::all(cell).any(|found| stranger(&found) || known(&found.digits)) {
+                return true;
+            }
+        }
+        let dated = digits >= DATE_DIGITS_MIN && column != Column::Times;
+        dated && self.person.dates_in(cell).next().is_some() || !self.person.names_in(cell).is_empty()
     }
 
-    fn has_name(&self, cell: &str) -> bool {
-        let spaced = words(cell).join(" ");
-        self.names.iter().any(|name| stands_alone(&spaced, name))
+    fn has_own_number(&self, cell: &str) -> bool {
+        let together = || cell.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+        !self.number.is_empty() && together().contains(&self.number)
     }
-}
-
-/// What may stand between two words of a name.
-fn is_between(c: char) -> bool {
-    c.is_whitespace() || matches!(c, ',' | ';' | '.' | '(' | ')')
-}
-
-/// The words of a text in small letters, without commas and the like.
-fn words(text: &str) -> Vec<String> {
-    text.split(is_between).filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
-}
-
-/// Whether a text holds another that is no part of a longer word or number.
-fn stands_alone(text: &str, part: &str) -> bool {
-    text.match_indices(part).any(|(at, _)| {
-        let before = text[..at].chars().next_back();
-        let after = text[at + part.len()..].chars().next();
-        !before.into_iter().chain(after).any(char::is_alphanumeric)
-    })
 }
 
 #[cfg(test)]
@@ -79,26 +69,45 @@ mod tests {
     #[test]
     fn a_rows_own_person_is_found_in_other_columns() {
         let born = NaiveDate::from_ymd_opt(1950, 2, 28);
+        let known = |digits: &[u8; 10]| *digits == [9, 9, 9, 0, 0, 0, 0, 0, 1, 8];
         let check = |cell: &str, expected: bool| {
-            assert_eq!(Elsewhere::new(born, "BYRON, Ada").is_in(cell, false), expected, "{cell}");
+            let elsewhere = Elsewhere::new("943 476 5919", born, "BYRON, Ada");
+            assert_eq!(elsewhere.is_in(cell, Column::Other, known), expected, "{cell}");
         };
         for cell in [
-            "943 476 5919",
+            "972 771 0638",
+            "9434765919",
+            "A9434765919",
+            "24-943476 5919.1",
+            "A9990000018",
             "1950-02-28",
             "DOB 28/02/1950",
-            "28.02.1950",
             "seen 28021950",
             "28 Feb 1950",
             "Byron Ada",
-            "Ada Byron",
             "ada;byron",
             "for BYRON, ADA",
         ] {
             check(cell, true);
         }
-        for cell in ["", "UE;CRP", "1950-02-281", "Byron", "A28021950"] {
+        for cell in ["", "UE;CRP", "1950-02-281", "Byron", "A28021950", "A9727710638", "97277106381"] {
             check(cell, false);
         }
-        assert!(!Elsewhere::new(born, "").is_in("1950-02-28T09:00", true), "a newborn's tubes must not be set aside");
+        let newborn = Elsewhere::new("", born, "");
+        assert!(!newborn.is_in("1950-02-28T09:00", Column::Times, known), "a newborn's tubes must not be set aside");
+    }
+
+    #[test]
+    fn codes_of_ten_digits_are_told_apart_by_who_is_known() {
+        let known = |digits: &[u8; 10]| *digits == [9, 9, 9, 0, 0, 0, 0, 0, 1, 8];
+        let check = |cell: &str, column: Column, expected: bool| {
+            assert_eq!(Elsewhere::new("9434765919", None, "").is_in(cell, column, known), expected, "{cell}");
+        };
+        check("9727710638", Column::TenDigits, false);
+        check(" 9727710638 ", Column::TenDigits, false);
+        check("9727710638", Column::Other, true);
+        for identity in ["972 771 0638", "9990000018", "9434765919", "X 9727710638"] {
+            check(identity, Column::TenDigits, true);
+        }
     }
 }

@@ -4,12 +4,12 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use chrono::{Datelike, NaiveDate};
+use labtriage_core::nhs;
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::time::{Day, Instant, LocalInstant, Zone};
 use rustc_hash::FxHashMap;
 
 use super::folder::{OutputError, OutputFolder};
-use crate::numbers::without_nhs_numbers;
 use crate::plan_json::push_number;
 
 /// The buffer of a file that is being written.
@@ -103,7 +103,7 @@ pub(crate) fn guarded(text: &str) -> Vec<u8> {
 
 /// A free text written by a person: safe for a cell, and with anything that reads as an NHS number taken out.
 pub(super) fn free_text(text: &str) -> String {
-    let clean = without_nhs_numbers(text);
+    let clean = nhs::without(text);
     if is_formula(clean.as_bytes()) { format!("'{clean}") } else { clean }
 }
 

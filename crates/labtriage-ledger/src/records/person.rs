@@ -5,9 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use super::sealed::Sealed;
 use super::{Keys, Kind, Record};
+use crate::entry::digest_of;
 use crate::minutes;
 use crate::pseudonym::OwnedPseudonym;
 use crate::states::OverrideState;
+
+/// The keys of an override's details that name what it is about.
+pub(crate) const CODES: [&str; 2] = ["accession", "request"];
 
 /// A person's decision about planning, in force or ended.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
@@ -52,7 +56,8 @@ impl Sealed for Override {
     }
 
     fn free_texts(&self) -> Vec<&str> {
-        let details = self.details.iter().map(|(_, value)| value);
+        // Codes are looked up when an override is set: see `Writer::set_override`.
+        let details = self.details.iter().filter(|(key, _)| !CODES.contains(&key.as_str())).map(|(_, value)| value);
         let texts = [&self.who, &self.why].into_iter().chain(&self.second).chain(&self.ended);
         texts.chain(details).map(String::as_str).collect()
     }
@@ -130,8 +135,9 @@ impl Record for Query {
 
 impl Sealed for Query {
     fn free_texts(&self) -> Vec<&str> {
-        let asked = [&self.sample, &self.request, &self.practice].into_iter().flatten();
-        asked.chain([&self.who]).map(String::as_str).collect()
+        // What was found is an accession or a request, whatever its digits.
+        let codes = if self.found == 0 { [&self.sample, &self.request] } else { [&None, &None] };
+        codes.into_iter().chain([&self.practice]).flatten().chain([&self.who]).map(String::as_str).collect()
     }
 
     fn patients(&self) -> &[OwnedPseudonym] {
@@ -163,5 +169,50 @@ impl Record for Vacuumed {
 impl Sealed for Vacuumed {
     fn free_texts(&self) -> Vec<&str> {
         vec![&self.who]
+    }
+}
+
+/// A patient has got another pseudonym, as keys were rotated. It names nobody.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Renamed {
+    /// SHA-256 of the pseudonym before, as no message may show a pseudonym.
+    pub id: String,
+    /// The pseudonym before.
+    pub before: OwnedPseudonym,
+    /// The pseudonym from now on.
+    pub patient: OwnedPseudonym,
+    /// Who rotated.
+    pub who: String,
+}
+
+impl Renamed {
+    /// The record of a pair.
+    pub fn new(before: OwnedPseudonym, patient: OwnedPseudonym, who: &str) -> Self {
+        Self { id: digest_of(before.expose()), before, patient, who: who.to_owned() }
+    }
+}
+
+impl Record for Renamed {
+    const KIND: Kind = Kind::Renamed;
+
+    fn subject(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Sealed for Renamed {
+    #[expect(private_interfaces, reason = "the trait cannot be named outside this crate")]
+    fn keys(&self) -> Keys {
+        let (request, patient) = (self.before.expose().to_owned(), self.patient.expose().to_owned());
+        Keys { request, patient, ..Keys::default() }
+    }
+
+    fn free_texts(&self) -> Vec<&str> {
+        vec![self.before.expose(), &self.who]
+    }
+
+    fn patients(&self) -> &[OwnedPseudonym] {
+        std::slice::from_ref(&self.patient)
     }
 }

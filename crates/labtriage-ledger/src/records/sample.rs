@@ -1,5 +1,6 @@
 //! What is a container, and what are its lines?
 
+use labtriage_core::nhs;
 use labtriage_core::time::Instant;
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +9,10 @@ use super::{Discard, Keys, Kind, Record};
 use crate::minutes;
 use crate::pseudonym::OwnedPseudonym;
 use crate::states::{LineState, SampleState};
+
+/// The words of [`Line::answered_by`], before and after the accession.
+const SAMPLE: &str = "sample ";
+const ANSWERS: &str = " answers the same question";
 
 /// A container with all its lines, as it is from an entry on.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
@@ -75,6 +80,18 @@ impl Line {
     pub fn new(test: impl Into<String>, state: LineState) -> Self {
         Self { test: test.into(), state, at: None, place: None, expires: None, because: None, caution: None }
     }
+
+    /// Why a line is cancelled that another sample answers. An accession of ten digits in these words, which no person has
+    /// typed, is not taken for an NHS number.
+    pub fn answered_by(accession: &str) -> String {
+        format!("{SAMPLE}{accession}{ANSWERS}")
+    }
+
+    /// Why it is so, unless in those words.
+    fn typed_reason(&self) -> Option<&String> {
+        let accession = |because: &str| Some(nhs::is_ten_digits(because.strip_prefix(SAMPLE)?.strip_suffix(ANSWERS)?));
+        self.because.as_ref().filter(|because| accession(because) != Some(true))
+    }
 }
 
 impl Sample {
@@ -109,9 +126,9 @@ impl Sealed for Sample {
     }
 
     fn free_texts(&self) -> Vec<&str> {
-        let lines = self.lines.iter().flat_map(|line| [&line.because, &line.caution]);
+        let lines = self.lines.iter().flat_map(|line| [line.typed_reason(), line.caution.as_ref()]);
         let discard = self.discard.iter().flat_map(|discard| discard.free_texts());
-        lines.chain([&self.because]).flatten().map(String::as_str).chain(discard).collect()
+        lines.chain([self.because.as_ref()]).flatten().map(String::as_str).chain(discard).collect()
     }
 
     fn patients(&self) -> &[OwnedPseudonym] {

@@ -9,6 +9,8 @@ mod common;
 #[cfg(test)]
 mod discards;
 #[cfg(test)]
+mod names;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod recalls;

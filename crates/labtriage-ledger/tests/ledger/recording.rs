@@ -223,6 +223,43 @@ fn a_plan_is_published_only_for_a_run_that_is_there() {
     assert_eq!(error.code(), Code::Unknown);
 }
 
+/// Ten digits that pass Modulus 11: an NHS number, unless the ledger holds a sample of that accession.
+#[test]
+fn times_and_accessions_of_ten_digits_are_no_nhs_numbers() {
+    let place = file();
+    let mut ledger = place.create();
+    let code = "9434765919";
+    let mut timed = sample("24A1");
+    timed.lines[0].because = Some("call again at 2026-11-23 12:30, or 23-11-2026 08:15".to_owned());
+    let mut twin = sample("24A2");
+    twin.lines[0].because = Some(Line::answered_by(code));
+    let mut decided = hold("O1", 10);
+    decided.details = vec![("accession".to_owned(), code.to_owned())];
+    let asked = |found| Query {
+        who: "B".to_owned(),
+        sample: Some(code.to_owned()),
+        request: None,
+        patient: None,
+        practice: None,
+        found,
+    };
+    // Before anybody knows the sample.
+    assert_eq!(record(&mut ledger, 0, |writer| writer.set_override(&decided)).unwrap_err().code(), Code::Identity);
+    assert_eq!(record(&mut ledger, 0, |writer| writer.query(&asked(0))).unwrap_err().code(), Code::Identity);
+    record(&mut ledger, 0, |writer| writer.samples([timed, twin, sample(code)])).unwrap();
+    record(&mut ledger, 0, |writer| writer.set_override(&decided)).unwrap();
+    record(&mut ledger, 0, |writer| writer.query(&asked(1))).unwrap();
+    for text in ["sample 943 476 5919 answers the same question", "943.476.5919", "943\u{a0}476\u{a0}5919"] {
+        let mut typed = sample("24A3");
+        typed.lines[0].because = Some(text.to_owned());
+        assert_eq!(
+            record(&mut ledger, 0, |writer| writer.samples([typed])).unwrap_err().code(),
+            Code::Identity,
+            "{text}"
+        );
+    }
+}
+
 #[test]
 fn identities_are_refused_and_never_shown() {
     let place = file();

@@ -93,9 +93,11 @@ pub(crate) struct ImportArguments {
 pub(super) const IDENTITIES_EXAMPLES: &str = "\
 Examples:
   labtriage identities keys --out keys
-  labtriage identities rotate --store store.age --keys pseudonym.keys --lock store.recipients --unlock store.secret
+  labtriage identities rotate --store store.age --keys pseudonym.keys --lock store.recipients --unlock store.secret \\
+      --ledger lab.ledger --by 'A. Manager'
 
-A new key is the first line of the ring; the lines below it are still recognised.";
+A new key is the first line of the ring; the lines below it are still recognised. With --ledger, the recalls, answers and
+samples that it holds under an old pseudonym are found under the new one.";
 
 pub(super) const RECALLS_EXAMPLES: &str = "\
 Examples:
@@ -133,6 +135,11 @@ pub(crate) struct RotateArguments {
     /// Forget pseudonyms of keys that are not in the ring: plans made with them name nobody any more.
     #[arg(long)]
     pub(crate) forget_old: bool,
+    /// The moment that the ledger records [default: the clock].
+    #[arg(long, value_name = "TIME")]
+    pub(crate) now: Option<String>,
+    #[command(flatten)]
+    pub(crate) record: RecordArguments,
 }
 
 #[derive(Subcommand, Debug)]

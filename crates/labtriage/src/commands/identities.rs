@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
-use labtriage_identity::{IdentityError, KeyRing, Vault, new_identity, write_whole};
+use labtriage_identity::{IdentityError, KeyRing, Rotated, Vault, new_identity, write_whole};
+use labtriage_ledger::{Address, Ledger, OwnedPseudonym};
 
 use crate::args::{IdentitiesCommand, RotateArguments};
+use crate::commands::status::zone;
 use crate::failure::Failure;
+use crate::inputs::moment;
 use crate::{secrets, terminal};
 
 /// Does what was asked; returns the exit code.
@@ -49,10 +52,33 @@ fn rotate(arguments: &RotateArguments) -> Result<u8, Failure> {
     let hint = "give `--unlock FILE` with the store's age secret, or set LABTRIAGE_STORE_PASSPHRASE";
     let unlock = secrets::unlock(&arguments.unlock, hint)?;
     let lock = secrets::lock(&arguments.lock)?;
+    let _lock = secrets::hold(&arguments.store)?;
     let mut vault = Vault::open(&arguments.store, &unlock)?;
-    let new = vault.rotate(&ring, arguments.forget_old);
+    let rotated = vault.rotate(&ring, arguments.forget_old);
+    // First the ledger: a pseudonym that it knows and nobody has does no harm, and a second rotation tells it again.
+    let told = match (&arguments.record.ledger, &arguments.record.by) {
+        (Some(address), Some(by)) => {
+            let mut ledger = Ledger::open(&Address::parse(address)?)?;
+            let at = moment(arguments.now.as_deref(), zone(&mut ledger)?)?;
+            ledger.write(at, |writer| writer.renamed(&of_ledger(&rotated), by.trim()))?;
+            true
+        }
+        _ => false,
+    };
     vault.save(&arguments.store, &lock)?;
-    let (all, id) = (vault.len(), ring.writing_id());
+    let (all, id, new) = (vault.len(), ring.writing_id(), rotated.new);
     terminal::words(&format!("{new} of {all} persons have a new pseudonym, under key {id}"));
+    if !told {
+        terminal::words("no ledger was told: what it holds under old pseudonyms is not found under new ones");
+    }
     Ok(0)
+}
+
+fn of_ledger(rotated: &Rotated) -> Vec<(OwnedPseudonym, OwnedPseudonym)> {
+    let pair = |(before, now): &(_, _)| (of_identity(before), of_identity(now));
+    rotated.renamed.iter().map(pair).collect()
+}
+
+fn of_identity(pseudonym: &labtriage_identity::OwnedPseudonym) -> OwnedPseudonym {
+    OwnedPseudonym::new(pseudonym.expose())
 }

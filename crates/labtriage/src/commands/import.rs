@@ -10,18 +10,17 @@ use chrono::NaiveDate;
 use labtriage_core::finding::{Code, Finding};
 use labtriage_formats::config::defaults;
 use labtriage_formats::extract::check_set_aside;
-use labtriage_formats::identified::{Answer, Kind, Named, Stripped, strip};
+use labtriage_formats::identified::{Kind, People, Stripped, strip};
 use labtriage_formats::import::Import;
-use labtriage_formats::numbers::without_nhs_numbers;
 use labtriage_formats::outputs::{FolderKind, OutputError, OutputFolder, QuarantineEntry, write_quarantine};
-use labtriage_identity::{Lock, Redactor, Vault};
+use labtriage_identity::{Lock, Vault};
 use serde_json::json;
 
 use crate::args::ImportArguments;
 use crate::failure::Failure;
 use crate::inputs::{Now, Sources, entries, shown};
 use crate::{secrets, terminal};
-use register::Register;
+use register::{At, Reading, Register};
 
 /// Imports an extract; returns the exit code.
 pub(crate) fn import(arguments: &ImportArguments) -> Result<u8, Failure> {
@@ -31,15 +30,17 @@ pub(crate) fn import(arguments: &ImportArguments) -> Result<u8, Failure> {
     let today = import.zone().day(today).date();
     let ring = secrets::keys(&arguments.keys)?;
     let lock = secrets::lock(&arguments.lock)?;
+    // Held to the end: what another import adds meanwhile would be lost.
+    let _lock = secrets::hold(&arguments.store)?;
     let store = earlier_store(arguments)?;
     let folder = OutputFolder::create(&arguments.out, FolderKind::Import)?;
-    let mut register = Register::new(&ring, today);
-    let mut rows = Rows { sources: &sources, import: &import, folder: &folder };
+    let mut register = Register::new(&ring, today, &store, sources.overrides.is_some());
+    let rows = Rows { sources: &sources, import: &import, folder: &folder };
     let done = rows.import(&mut register)?;
     if let Some(finding) = check_set_aside(&done.backlog.quarantine, done.backlog.rows_read, arguments.max_quarantine) {
         return Err(refused(finding, &sources, &done.backlog));
     }
-    beside(&sources, &register.vault, &folder)?;
+    beside(&sources, &register.people, &import, &folder)?;
     let (persons, notes) = (register.vault.len(), done.notes(&sources));
     write_quarantine(&folder, "import-quarantine.csv", &notes)?;
     // First the store: a folder of pseudonyms that nobody can look up must never be there.
@@ -89,45 +90,59 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// Looks at the backlog once to find numbers that stand for two people, then writes what is left.
-    fn import(&mut self, register: &mut Register<'_>) -> Result<Done, Failure> {
-        let path = self.sources.backlog.as_path();
-        let seen = self.strip(path, Kind::Backlog, &mut |named| register.look(named), io::sink())?;
+    /// Reads both files once to find out who is in them and which numbers stand for two people, then writes what is left.
+    fn import(&self, register: &mut Register<'_>) -> Result<Done, Failure> {
+        let backlog = (self.sources.backlog.as_path(), Kind::Backlog);
+        let results = self.sources.results.as_deref().map(|path| (path, Kind::Results));
+        let seen = self.strip(backlog, At(register, Reading::Look), io::sink())?;
+        let results_seen = results.map(|file| self.strip(file, At(register, Reading::LookAside), io::sink()));
+        let results_seen = results_seen.transpose()?;
         let out = self.folder.file("backlog.csv")?;
-        let backlog = self.strip(path, Kind::Backlog, &mut |named| register.note(named), &out)?;
-        if seen.digest != backlog.digest {
-            let finding = Finding::new(Code::FileUnreadable, "this file has changed while it was read");
-            return Err(finding.at(&path.display().to_string(), 0, 0).hint("wait until it is whole").into());
-        }
-        let Some(path) = &self.sources.results else { return Ok(Done { backlog, results: None }) };
+        let backlog = self.again(backlog, &seen, At(register, Reading::Note), &out)?;
+        let (Some(file), Some(seen)) = (results, results_seen) else { return Ok(Done { backlog, results: None }) };
         let out = self.folder.file("results.csv")?;
-        let results = self.strip(path, Kind::Results, &mut |named| register.name(named), &out)?;
+        let results = self.again(file, &seen, At(register, Reading::Name), &out)?;
         Ok(Done { backlog, results: Some(results) })
+    }
+
+    /// The second reading of a file, which must be the same.
+    fn again(
+        &self,
+        file: (&Path, Kind),
+        seen: &Stripped,
+        register: At<'_, '_>,
+        out: impl Write,
+    ) -> Result<Stripped, Failure> {
+        let read = self.strip(file, register, out)?;
+        if seen.digest != read.digest {
+            let finding = Finding::new(Code::FileUnreadable, "this file has changed while it was read");
+            return Err(finding.at(&file.0.display().to_string(), 0, 0).hint("wait until it is whole").into());
+        }
+        Ok(read)
     }
 
     fn strip(
         &self,
-        path: &Path,
-        kind: Kind,
-        who: &mut dyn FnMut(&Named<'_>) -> Answer,
+        (path, kind): (&Path, Kind),
+        mut register: At<'_, '_>,
         out: impl Write,
     ) -> Result<Stripped, Failure> {
         let name = path.display().to_string();
         let file = File::open(path).map_err(|error| {
             Finding::new(Code::FileUnreadable, format!("cannot read this file: {}", error.kind())).at(&name, 0, 0)
         })?;
-        Ok(strip(file, &name, kind, self.import, who, out)?)
+        Ok(strip(file, &name, kind, self.import, &mut register, out)?)
     }
 }
 
 /// Copies what lies beside the extract; overrides without the identities in them.
-fn beside(sources: &Sources, vault: &Vault, folder: &OutputFolder) -> Result<(), Failure> {
+fn beside(sources: &Sources, people: &People, import: &Import, folder: &OutputFolder) -> Result<(), Failure> {
     let write = |name: &str, text: &str| -> Result<(), Failure> {
         let written = folder.file(name)?.write_all(text.as_bytes());
         written.map_err(|source| OutputError::Io { what: "write", path: name.into(), source }.into())
     };
     if let Some(file) = &sources.overrides {
-        write("overrides.toml", &without_nhs_numbers(&Redactor::of(vault).clean(&file.file.text)))?;
+        write("overrides.toml", &people.taken_out_of(&file.file.text, import))?;
     }
     if let Some(file) = &sources.scenario {
         write("scenario.toml", &file.file.text)?;

@@ -47,8 +47,12 @@ impl Known {
             known.notices.extend(ledger.notices(state, None)?.into_iter().map(|known| known.record));
         }
         known.notices.sort_by(|a, b| a.id.cmp(&b.id));
-        let open = known.notices.iter().enumerate().filter(|(_, notice)| notice.state.is_open());
-        known.open = open.map(|(at, notice)| (notice.patient.clone(), at)).collect();
+        let open = || known.notices.iter().enumerate().filter(|(_, notice)| notice.state.is_open());
+        // Keys may have been rotated since a notice was recorded: it is found by every pseudonym of its patient.
+        let names = ledger.names(&open().map(|(_, notice)| &notice.patient).collect::<Vec<_>>())?;
+        known.open = open()
+            .flat_map(|(at, notice)| names.of(&notice.patient).iter().map(move |name| (name.clone(), at)))
+            .collect();
         known.overrides = ledger.overrides(OverrideState::InForce)?.into_iter().map(|known| known.record).collect();
         known.overrides.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(known)

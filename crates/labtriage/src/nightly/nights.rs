@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::inbox::is_night;
 use crate::failure::Failure;
+use crate::lock;
 
 /// Held while a nightly works; the system takes it away with the process.
 const LOCK: &str = ".nightly.lock";
@@ -59,10 +60,8 @@ impl Nights {
         fs::create_dir_all(out).map_err(refused("create", out))?;
         let out = out.canonicalize().map_err(refused("look at", out))?;
         let path = out.join(LOCK);
-        let options = File::options().create(true).truncate(false).write(true).open(&path);
-        let lock = options.map_err(refused("lock", &path))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { out, _lock: lock }),
+        match lock::take(&path) {
+            Ok(lock) => Ok(Self { out, _lock: lock }),
             Err(TryLockError::WouldBlock) => {
                 let finding = Finding::new(Code::NightBusy, "another nightly holds the lock");
                 let place = finding.at(&path.display().to_string(), 0, 0);

@@ -224,10 +224,7 @@ impl Recorder<'_> {
         let backlog = &self.snapshot.backlog;
         let facts = &backlog.lines[line];
         let because = match cancel {
-            Cancel::Duplicate(other) => {
-                let other = backlog.accession(backlog.lines[other].sample);
-                format!("sample {other} answers the same question")
-            }
+            Cancel::Duplicate(other) => Line::answered_by(backlog.accession(backlog.lines[other].sample)),
             Cancel::Superseded => {
                 let own = self.results.get(backlog.accession(facts.sample));
                 let result = own.and_then(|own| own.get(&facts.test).or_else(|| own.get(&facts.split_from?)));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use labtriage_core::finding::Code;
-use labtriage_formats::identified::{Answer, Named};
+use labtriage_formats::identified::{Answer, Named, People, Reception};
 use labtriage_identity::{BadNumber, DateOfBirth, KeyRing, Name, NhsNumber, Person, Vault};
 
 /// The persons of an extract, as far as it has been read.
@@ -13,17 +13,74 @@ pub(super) struct Register<'a> {
     today: NaiveDate,
     /// What the first reading found out; `None` where rows state different dates of birth.
     seen: BTreeMap<NhsNumber, Option<Person>>,
+    /// Everybody whom any row names, also one that is set aside, and everybody of the store.
+    pub(super) people: People,
+    /// Whether names and dates are looked for too: only where there is a text that may hold them.
+    words: bool,
     /// Everybody who has a row that was written.
     pub(super) vault: Vault,
 }
 
-impl<'a> Register<'a> {
-    pub(super) fn new(ring: &'a KeyRing, today: NaiveDate) -> Self {
-        Self { ring, today, seen: BTreeMap::new(), vault: Vault::default() }
+/// What the register does with the rows of a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// First reading, which writes nothing, of the backlog.
+    Look,
+    /// First reading of the results.
+    LookAside,
+    /// Second reading of the backlog: who is in it is noted.
+    Note,
+    /// Second reading of the results: they name, but add nobody.
+    Name,
+}
+
+/// A register at work on a file.
+pub(super) struct At<'r, 'a>(pub(super) &'r mut Register<'a>, pub(super) Reading);
+
+impl Reception for At<'_, '_> {
+    fn see(&mut self, named: &Named<'_>) {
+        if matches!(self.1, Reading::Look | Reading::LookAside) {
+            self.0.add(named.nhs_number, named.date_of_birth, named.name);
+        }
     }
 
-    /// First reading, which writes nothing: gathers what all rows say of a person, whatever their order.
-    pub(super) fn look(&mut self, named: &Named<'_>) -> Answer {
+    fn knows(&self, digits: &[u8; 10]) -> bool {
+        self.0.people.has_number(digits)
+    }
+
+    fn answer(&mut self, named: &Named<'_>) -> Answer {
+        match self.1 {
+            Reading::Look => self.0.look(named),
+            Reading::LookAside => Answer::Write(String::new(), None),
+            Reading::Note => self.0.note(named),
+            Reading::Name => self.0.name(named),
+        }
+    }
+}
+
+impl<'a> Register<'a> {
+    /// An empty one that knows whom the store names; `words` says whether names and dates will be looked for too.
+    pub(super) fn new(ring: &'a KeyRing, today: NaiveDate, store: &Vault, words: bool) -> Self {
+        let (people, vault) = (People::default(), Vault::default());
+        let mut register = Self { ring, today, seen: BTreeMap::new(), people, words, vault };
+        for person in store.persons() {
+            let name = person.name.as_ref().map_or("", Name::expose_text);
+            let born = person.date_of_birth.map(|date| date.expose_date());
+            register.add(person.nhs_number.expose_digits(), born, name);
+        }
+        register
+    }
+
+    fn add(&mut self, nhs_number: &str, born: Option<NaiveDate>, name: &str) {
+        self.people.add_number(nhs_number);
+        if self.words {
+            self.people.add_date(born);
+            self.people.add_name(name);
+        }
+    }
+
+    /// Gathers what all rows say of a person, whatever their order.
+    fn look(&mut self, named: &Named<'_>) -> Answer {
         if let Ok(number) = NhsNumber::parse(named.nhs_number) {
             let person = self.person(number, named);
             let seen = self.seen.entry(number).or_insert_with(|| Some(person.clone()));
@@ -32,8 +89,8 @@ impl<'a> Register<'a> {
         Answer::Write(String::new(), None)
     }
 
-    /// Second reading: notes the person of a row that is written, and sets rows of two people aside.
-    pub(super) fn note(&mut self, named: &Named<'_>) -> Answer {
+    /// Notes the person of a row that is written, and sets rows of two people aside.
+    fn note(&mut self, named: &Named<'_>) -> Answer {
         let Ok(number) = NhsNumber::parse(named.nhs_number) else { return self.name(named) };
         let Some(Some(person)) = self.seen.get(&number) else {
             return Answer::SetAside(Code::IdentityConflict, "rows of this NHS number differ in date of birth");
@@ -45,7 +102,7 @@ impl<'a> Register<'a> {
     }
 
     /// The pseudonym of a row, without noting anybody; a row that names nobody keeps the one it has.
-    pub(super) fn name(&self, named: &Named<'_>) -> Answer {
+    fn name(&self, named: &Named<'_>) -> Answer {
         if named.nhs_number.is_empty() {
             return Answer::Write(named.patient.to_owned(), None);
         }

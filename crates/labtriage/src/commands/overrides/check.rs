@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use labtriage_core::finding::{Code, Finding};
+use labtriage_core::nhs;
 use labtriage_core::overrides::{Action, Override as Planned, Target};
 use labtriage_core::policy::Policy;
 use labtriage_core::table::BandIx;
-use labtriage_formats::numbers::without_nhs_numbers;
 use labtriage_ledger::records::{Override, Sample};
 use labtriage_ledger::states::OverrideState;
 use labtriage_ledger::{Ledger, LedgerError, Lookup};
@@ -97,7 +97,7 @@ fn of_one(desk: &Desk, decided: &Override) -> Result<Planned, Failure> {
 /// not be repeated.
 fn typed(mut finding: Finding, decided: &Override) -> Finding {
     finding.place = None;
-    finding.message = format!("override {}: {}", decided.id, without_nhs_numbers(&finding.message));
+    finding.message = format!("override {}: {}", decided.id, nhs::without(&finding.message));
     finding
 }
 

@@ -50,6 +50,8 @@ pub(super) fn find(ledger: &mut Ledger, asked: &Asked, within: Option<&str>) -> 
     };
     notices.retain(|known| within.is_none_or(|practice| known.record.requester == practice));
     notices.sort_by(|a, b| a.record.id.cmp(&b.record.id));
+    // Samples from before and after a rotation lead to the same notices of their patient.
+    notices.dedup_by(|a, b| a.record.id == b.record.id);
     Ok(Found { samples, notices, for_practice: within.is_some(), overview })
 }
 
@@ -63,14 +65,13 @@ fn lookup(asked: &Asked) -> Lookup {
 }
 
 /// What was recorded of a sample. A label that was corrected may have named another practice's
-/// patient before: a practice does not see what was recorded then.
+/// patient before: a practice does not see what was recorded then. A pseudonym before a rotation is the same patient.
 fn history(ledger: &mut Ledger, now: &Sample, within: Option<&str>) -> Result<Vec<Known<Option<Sample>>>, LedgerError> {
     let mut history = ledger.history::<Sample>(&now.accession)?;
     if within.is_some() {
-        history.retain(|known| {
-            let whose = known.record.as_ref().map(|was| (&was.requester, &was.patient));
-            whose == Some((&now.requester, &now.patient))
-        });
+        let names = ledger.names(&[&now.patient])?;
+        let same = |was: &Sample| was.requester == now.requester && names.are_one(&now.patient, &was.patient);
+        history.retain(|known| known.record.as_ref().is_some_and(same));
     }
     Ok(history)
 }
