@@ -14,7 +14,7 @@ impl Recorder<'_> {
     /// tonight's, by accession.
     pub(crate) fn notices(&self, samples: &BTreeMap<String, Sample>) -> Vec<Notice> {
         let mut by_patient: BTreeMap<PatientIx, Vec<Planned>> = BTreeMap::new();
-        for planned in recalls::notices(self.snapshot, self.plan, &[]) {
+        for planned in recalls::notices(self.snapshot, self.plan, &self.answered()) {
             by_patient.entry(planned.patient).or_default().push(planned);
         }
         let mut notices = Vec::new();
@@ -29,6 +29,17 @@ impl Recorder<'_> {
         notices.extend(open.filter_map(|notice| self.shrunk(notice, samples)));
         notices.sort_by(|a, b| a.id.cmp(&b.id));
         notices
+    }
+
+    /// A mark for each line that a practice has answered, be it only since the plan was made: nobody asks again.
+    fn answered(&self) -> Vec<bool> {
+        let backlog = &self.snapshot.backlog;
+        let lines = backlog.lines.iter().map(|line| {
+            let tests = [Some(line.test), line.split_from].into_iter().flatten();
+            let mut codes = tests.map(|test| &self.snapshot.catalogue.tests[test].code);
+            codes.any(|test| self.is_answered(backlog.accession(line.sample), test))
+        });
+        lines.collect()
     }
 
     /// The notice of a patient. Where several practices ask for a visit, the one with the most pressing line calls:

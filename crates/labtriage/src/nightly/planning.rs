@@ -116,7 +116,7 @@ impl Planning<'_> {
         }
         let ours = |finding: &&Finding| {
             finding.code == Code::OverrideUnmatched
-                && finding.place.as_ref().is_some_and(|place| place.line >= self.decisions.first_of_ledger)
+                && finding.place.as_ref().is_some_and(|place| place.line >= self.decisions.first_hold)
         };
         let mut by_code: BTreeMap<Code, (Finding, u64)> = BTreeMap::new();
         for finding in night.warnings.iter().filter(|finding| !ours(finding)) {

@@ -250,8 +250,7 @@ impl Recorder<'_> {
     /// What is recorded of a line: what the plan says, unless a practice has answered or the plan cannot undo it.
     fn settled(&self, accession: &str, was: Option<&Line>, planned: Line) -> Line {
         let Some(was) = was else { return planned };
-        let answered = planned.state == LineState::Held && self.is_answered(accession, &planned.test);
-        if answered || (was.state == LineState::Booked && planned.state == LineState::Recalled) {
+        if self.is_answered(accession, &planned.test) && self.leaves_answered(accession, &planned) {
             return was.clone();
         }
         match transitions::line(Some(was.state), planned.state) {
@@ -264,8 +263,22 @@ impl Recorder<'_> {
         }
     }
 
-    fn is_answered(&self, accession: &str, test: &str) -> bool {
-        self.decisions.answered.contains(&(accession.to_owned(), test.to_owned()))
+    /// Whether a practice has answered, be it only since the plan was made.
+    pub(super) fn is_answered(&self, accession: &str, test: &str) -> bool {
+        self.known.answered.contains(accession, test)
+    }
+
+    /// Whether what is planned of an answered line leaves the answer as it is: a hold and a recall do; a run does
+    /// where the plan did not know of the answer, else a person has asked for it. A result or a cancellation goes
+    /// before the answer.
+    fn leaves_answered(&self, accession: &str, planned: &Line) -> bool {
+        match planned.state {
+            LineState::Held | LineState::Recalled => true,
+            LineState::Scheduled | LineState::Waiting | LineState::ProcessedNotReportable => {
+                !self.decisions.answered.contains(accession, &planned.test)
+            }
+            _ => false,
+        }
     }
 }
 
