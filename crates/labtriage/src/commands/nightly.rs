@@ -6,7 +6,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use labtriage_core::finding::{Code, Finding};
-use labtriage_ledger::{Address, Ledger};
+use labtriage_ledger::{Address, Ledger, LedgerError};
 use serde_json::json;
 
 use crate::args::{LogFormat, NightlyArguments};
@@ -45,7 +45,7 @@ pub(crate) fn nightly(arguments: &NightlyArguments) -> Result<u8, Failure> {
 fn run(arguments: &NightlyArguments, lock: &mut Option<Nights>, journal: &mut Journal) -> Result<u8, Failure> {
     let nights = &*lock.insert(Nights::open(&arguments.out)?);
     journal.phase(Phase::Complete);
-    let mut ledger = Ledger::create(&Address::parse(&arguments.ledger)?)?;
+    let mut ledger = ledger(&Address::parse(&arguments.ledger)?, nights)?;
     let before = before(&mut ledger, nights, journal)?;
     journal.phase(Phase::Choose);
     let extract = inbox::newest(&arguments.inbox)?;
@@ -67,19 +67,33 @@ fn run(arguments: &NightlyArguments, lock: &mut Option<Nights>, journal: &mut Jo
     planning.night(&mut ledger, before.as_ref(), journal)
 }
 
+/// Opens the ledger. One is begun only where no night was ever published: a wrong `--ledger` would otherwise make
+/// everything that people have decided unknown.
+fn ledger(address: &Address, nights: &Nights) -> Result<Ledger, Failure> {
+    if !nights.has_published() {
+        return Ok(Ledger::create(address)?);
+    }
+    match Ledger::open(address) {
+        Err(LedgerError::Missing { address }) => Err(nights.is_unknown_to(&address).into()),
+        opened => Ok(opened?),
+    }
+}
+
 /// The night that is published, completed if a killed run left it half way.
 fn before(ledger: &mut Ledger, nights: &Nights, journal: &mut Journal) -> Result<Option<Facts>, Failure> {
     let published = ledger.published()?.map(|known| known.record);
+    if published.is_none() && nights.has_published() {
+        return Err(nights.is_unknown_to(&ledger.address().to_string()).into());
+    }
     let (completed, swept) = nights.complete(published.as_ref())?;
-    let Some(published) = published else { return Ok(None) };
-    if completed {
+    if let Some(published) = published.as_ref().filter(|_| completed) {
         let words = format!("completed the night of {}, which a killed run had recorded", published.folder);
         journal.says("completed", &words, json!({ "completed": published.folder }));
     }
     if swept > 0 {
         journal.says("swept", &format!("deleted {swept} unfinished folders of killed runs"), json!({ "swept": swept }));
     }
-    Ok(Some(nights.facts(&published.folder)?))
+    published.map(|published| nights.facts(&published.folder)).transpose()
 }
 
 /// Whether the newest extract is that of the published night; an older or a replaced one is refused.

@@ -104,6 +104,21 @@ impl Nights {
         Ok((completed, self.sweep()?))
     }
 
+    /// Whether a night was published here, whatever a ledger says.
+    pub(crate) fn has_published(&self) -> bool {
+        fs::symlink_metadata(self.out.join(CURRENT)).is_ok()
+    }
+
+    /// What is published here is not of this ledger: to go on would begin its history anew.
+    pub(crate) fn is_unknown_to(&self, ledger: &str) -> Finding {
+        let message = format!("a night is published here, but the ledger `{ledger}` knows of none");
+        let finding = Finding::new(Code::NightLost, message).at(&self.out.join(CURRENT).display().to_string(), 0, 0);
+        finding.hint(
+            "give the same `--ledger` as before, or restore it from the backup; to begin without history on purpose, \
+             give a new `--out`",
+        )
+    }
+
     fn holds(&self, folder: &Path, published: &Published) -> bool {
         digest::of_file(&folder.join(plan_json::FILE)).is_ok_and(|digest| digest == published.plan)
     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use labtriage_ledger::LedgerError;
+use labtriage_ledger::{Address, Ledger, LedgerError};
 
 use crate::common::{Bench, moment, night, sound};
 
@@ -176,6 +176,19 @@ fn another_folder_than_the_ledgers_is_refused() {
     bench.check_refused(&[], "N011");
     fs::remove_dir(bench.path("plans").join(night(1))).unwrap();
     bench.check_published(1);
+}
+
+#[test]
+fn a_ledger_that_knows_nothing_of_the_published_night_is_refused() {
+    let bench = one_night();
+    bench.extract(1, &rows());
+    bench.check_refused(&["--ledger", "lap.ledger"], "N010");
+    assert!(!bench.path("lap.ledger").exists(), "a wrong name has begun a ledger");
+    Ledger::create(&Address::File(bench.path("lap.ledger"))).unwrap();
+    bench.check_refused(&["--ledger", "lap.ledger"], "N010");
+    bench.check_published(1);
+    let (code, words) = bench.run(&["--ledger", "lap.ledger", "--out", "anew"]);
+    assert!(matches!(code, 0 | 1), "{words}");
 }
 
 #[test]
