@@ -15,7 +15,7 @@ use crate::inputs::{Now, Sources};
 use crate::nightly::decisions::{self, Decisions, Nouns, decisions};
 use crate::nightly::inbox::{self, Extract};
 use crate::nightly::journal::{Journal, Phase};
-use crate::nightly::known::Known;
+use crate::nightly::known::People;
 use crate::nightly::nights::{Facts, Nights};
 use crate::nightly::planning::Planning;
 use crate::terminal;
@@ -59,11 +59,12 @@ fn run(arguments: &NightlyArguments, lock: &mut Option<Nights>, journal: &mut Jo
         return unchanged(before, journal);
     }
     nights.is_free(&extract.night)?;
-    extract.verify()?;
+    extract.is_whole()?;
     let nouns = Nouns { catalogue: &catalogue, network: &network, policy: &policy };
-    let decisions = decisions(sources.overrides.as_ref(), &Known::of(&mut ledger, now)?, nouns, now)?;
+    let decisions = decisions(sources.overrides.as_ref(), People::of(&mut ledger, now)?, nouns, now)?;
+    let texts = sources.texts();
     let sources = after(sources, before.as_ref(), &decisions, nights, &extract);
-    let planning = Planning { arguments, nights, extract: &extract, sources: &sources, now, decisions };
+    let planning = Planning { arguments, nights, extract: &extract, sources: &sources, texts, now, decisions };
     planning.night(&mut ledger, before.as_ref(), journal)
 }
 

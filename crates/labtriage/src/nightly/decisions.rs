@@ -15,10 +15,9 @@ use labtriage_formats::config::ConfigFile;
 use labtriage_formats::config::defaults::SourcedFile;
 use labtriage_formats::config::overrides::{Entry, overrides, overrides_toml};
 use labtriage_formats::digest;
-use labtriage_ledger::records::Sample;
-use labtriage_ledger::states::{NoticeState, SampleState};
+use labtriage_ledger::states::NoticeState;
 
-use super::known::{Answered, Known};
+use super::known::{Answered, People, Tube};
 use crate::commands::overrides::as_toml;
 use crate::failure::Failure;
 
@@ -55,39 +54,35 @@ pub(crate) struct Nouns<'a> {
 /// Puts together the overrides of the extract, those of the ledger that are in force, and the holds for answers.
 pub(crate) fn decisions(
     own: Option<&SourcedFile>,
-    known: &Known,
+    people: People,
     nouns: Nouns<'_>,
     now: Instant,
 ) -> Result<Decisions, Failure> {
     let mut text = own.map_or_else(String::new, |own| format!("{}\n", own.file.text.trim_end()));
     let mut numbers = Vec::new();
-    for decided in known.overrides.iter().filter(|decided| decided.until > now) {
+    for decided in people.overrides.iter().filter(|decided| decided.until > now) {
         numbers.push((next_line(&text), decided.id.clone()));
         text.push_str(&as_toml(std::slice::from_ref(decided)));
     }
     let name = own.map_or("overrides of the ledger", |own| own.file.name.as_str());
-    let people = overrides(&text, name, nouns.catalogue, nouns.network, nouns.policy)?;
+    let decided = overrides(&text, name, nouns.catalogue, nouns.network, nouns.policy)?;
     let first_hold = next_line(&text);
-    let mut holds = Holds { text, actions: Actions::of(&people, nouns), until: now.plus(HOLD).to_string() };
-    for notice in &known.notices {
-        let Some(why) = why_held(notice.state) else { continue };
-        for wanted in &notice.wanted {
-            // A sample that has gone needs no hold.
-            if let Some(sample) = known.samples.get(&wanted.accession) {
-                holds.line(sample, &wanted.test, why);
-            }
+    let mut holds = Holds { text, actions: Actions::of(&decided, nouns), until: now.plus(HOLD).to_string() };
+    for (accession, test, state) in people.answered.lines() {
+        // A sample that has gone needs no hold.
+        if let (Some(request), Some(why)) = (people.requests.get(accession), why_held(state)) {
+            holds.line(accession, request, test, why);
         }
     }
-    let authorised = known.samples.values().filter(|sample| sample.state == SampleState::DiscardAuthorised);
-    authorised.for_each(|sample| holds.sample(sample, "its discard is authorised"));
-    known.disposed.iter().for_each(|sample| holds.sample(sample, "it was disposed of"));
+    people.authorised.iter().for_each(|tube| holds.sample(tube, "its discard is authorised"));
+    people.disposed.iter().for_each(|tube| holds.sample(tube, "it was disposed of"));
     let text = holds.text;
     let file = (!text.is_empty()).then(|| SourcedFile {
         digest: digest::of_bytes(text.as_bytes()),
         file: ConfigFile { name: name.to_owned(), text },
         origin: FILE.to_owned(),
     });
-    Ok(Decisions { file, answered: known.answered.clone(), first_hold, numbers })
+    Ok(Decisions { file, answered: people.answered, first_hold, numbers })
 }
 
 impl Decisions {
@@ -110,16 +105,16 @@ impl<'a> Actions<'a> {
         Self { clashing, catalogue: nouns.catalogue }
     }
 
-    fn about(&self, sample: &Sample) -> impl Iterator<Item = &Override> {
+    fn about(&self, accession: &str, request: &str) -> impl Iterator<Item = &Override> {
         let is = |named: &Option<String>, own: &str| named.as_deref() == Some(own);
-        self.clashing.iter().copied().filter(move |about| {
-            is(&about.target.accession, &sample.accession) || is(&about.target.request, &sample.request)
-        })
+        let is_about =
+            move |about: &&Override| is(&about.target.accession, accession) || is(&about.target.request, request);
+        self.clashing.iter().copied().filter(is_about)
     }
 
     /// Whether something else is wanted of a test of a sample.
-    fn want(&self, sample: &Sample, test: &str) -> bool {
-        self.about(sample).any(|about| match about.target.test {
+    fn want(&self, accession: &str, request: &str, test: &str) -> bool {
+        self.about(accession, request).any(|about| match about.target.test {
             // A tube is discarded whole, whatever test is named.
             Some(wanted) if about.action != Action::ForceDiscard => self.overlap(wanted, test),
             _ => true,
@@ -146,18 +141,18 @@ struct Holds<'a> {
 
 impl Holds<'_> {
     /// Holds a line, unless a person wants something else of it.
-    fn line(&mut self, sample: &Sample, test: &str, why: &str) {
-        if !self.actions.want(sample, test) {
-            self.write(&sample.accession, Some(test), why);
+    fn line(&mut self, accession: &str, request: &str, test: &str, why: &str) {
+        if !self.actions.want(accession, request, test) {
+            self.write(accession, Some(test), why);
         }
     }
 
     /// Holds a whole sample, or those lines of it of which nobody wants anything else.
-    fn sample(&mut self, sample: &Sample, why: &str) {
-        if self.actions.about(sample).next().is_none() {
-            self.write(&sample.accession, None, why);
+    fn sample(&mut self, Tube { accession, request, tests }: &Tube, why: &str) {
+        if self.actions.about(accession, request).next().is_none() {
+            self.write(accession, None, why);
         } else {
-            sample.lines.iter().for_each(|line| self.line(sample, &line.test, why));
+            tests.iter().for_each(|test| self.line(accession, request, test, why));
         }
     }
 
@@ -179,7 +174,7 @@ impl Holds<'_> {
 }
 
 /// Why the lines of an answered notice are held.
-pub(super) const fn why_held(state: NoticeState) -> Option<&'static str> {
+const fn why_held(state: NoticeState) -> Option<&'static str> {
     match state {
         NoticeState::Booked => Some("the practice has booked a visit"),
         NoticeState::Done => Some("the patient has been bled again"),
@@ -199,31 +194,13 @@ mod tests {
     use labtriage_core::fixture::Fixture;
     use labtriage_core::snapshot::Snapshot;
     use labtriage_ledger::OwnedPseudonym;
-    use labtriage_ledger::records::{Line, Notice, Override as Decided, Wanted};
-    use labtriage_ledger::states::{LineState, OverrideState};
+    use labtriage_ledger::records::{Notice, Override as Decided, Wanted};
+    use labtriage_ledger::states::OverrideState;
 
     use super::*;
 
-    fn sample(state: SampleState) -> Sample {
-        Sample {
-            accession: "A1".to_owned(),
-            request: "R1".to_owned(),
-            patient: OwnedPseudonym::new("P1"),
-            requester: "G1".to_owned(),
-            specimen: "SST".to_owned(),
-            site: "HUB".to_owned(),
-            band: "routine".to_owned(),
-            state,
-            irreplaceable: false,
-            received: None,
-            because: None,
-            lines: ["CRP", "K"].map(|test| Line::new(test, LineState::Recalled)).to_vec(),
-            discard: None,
-        }
-    }
-
     /// Both lines of a sample are answered.
-    fn answered() -> Known {
+    fn answered() -> People {
         let wanted = ["CRP", "K"].map(|test| Wanted {
             accession: "A1".to_owned(),
             test: test.to_owned(),
@@ -242,8 +219,9 @@ mod tests {
             state: NoticeState::Declined,
             answer: None,
         };
-        let samples = [("A1".to_owned(), sample(SampleState::Expired))].into();
-        Known { samples, notices: vec![notice], ..Known::default() }
+        let mut people = People { requests: [("A1".to_owned(), "R1".to_owned())].into(), ..People::default() };
+        people.answered.insert(&notice);
+        people
     }
 
     fn decided(now: Instant, action: &str, details: &[(&str, &str)]) -> Decided {
@@ -261,17 +239,17 @@ mod tests {
         }
     }
 
-    fn decide(snapshot: &Snapshot, known: &Known) -> Result<Decisions, Failure> {
+    fn decide(snapshot: &Snapshot, people: People) -> Result<Decisions, Failure> {
         let nouns = Nouns { catalogue: &snapshot.catalogue, network: &snapshot.network, policy: &snapshot.policy };
-        decisions(None, known, nouns, snapshot.now)
+        decisions(None, people, nouns, snapshot.now)
     }
 
     /// The tests that are held beside an override (`*` for the whole sample).
     #[track_caller]
-    fn check(mut known: Known, action: &str, details: &[(&str, &str)], expected: &[&str]) {
+    fn check(mut people: People, action: &str, details: &[(&str, &str)], expected: &[&str]) {
         let snapshot = Fixture::new().snapshot();
-        known.overrides = vec![decided(snapshot.now, action, details)];
-        let decisions = decide(&snapshot, &known).unwrap();
+        people.overrides = vec![decided(snapshot.now, action, details)];
+        let decisions = decide(&snapshot, people).unwrap();
         let text = decisions.file.unwrap().file.text;
         let nouns = (&snapshot.catalogue, &snapshot.network, &snapshot.policy);
         let all = overrides(&text, "test", nouns.0, nouns.1, nouns.2).unwrap();
@@ -298,9 +276,10 @@ mod tests {
     fn a_discard_is_held_for_unless_somebody_wants_something_else_of_the_sample() {
         for disposed in [true, false] {
             let known = || {
-                let one = sample(if disposed { SampleState::Disposed } else { SampleState::DiscardAuthorised });
-                let samples = (!disposed).then(|| ("A1".to_owned(), one.clone())).into_iter().collect();
-                Known { samples, disposed: disposed.then_some(one).into_iter().collect(), ..Known::default() }
+                let tests = ["CRP", "K"].map(str::to_owned).to_vec();
+                let tube = vec![Tube { accession: "A1".to_owned(), request: "R1".to_owned(), tests }];
+                let (authorised, disposed) = if disposed { (Vec::new(), tube) } else { (tube, Vec::new()) };
+                People { authorised, disposed, ..People::default() }
             };
             check(known(), "hold", &[("request", "R1")], &["*"]);
             check(known(), "force-test", &[("request", "R1"), ("caution", "old")], &[]);
@@ -312,8 +291,8 @@ mod tests {
     fn a_number_that_cannot_be_read_is_an_error() {
         let snapshot = Fixture::new().snapshot();
         let cap = decided(snapshot.now, "cap", &[("requester", "W1"), ("lines_per_day", "many")]);
-        let known = Known { overrides: vec![cap], ..Known::default() };
-        let Err(Failure::Findings(findings)) = decide(&snapshot, &known) else { panic!("it was taken") };
+        let people = People { overrides: vec![cap], ..People::default() };
+        let Err(Failure::Findings(findings)) = decide(&snapshot, people) else { panic!("it was taken") };
         assert!(findings[0].to_string().contains("lines_per_day"), "{findings:?}");
     }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use labtriage_core::finding::{Code, Finding};
 use labtriage_formats::digest;
-use labtriage_formats::outputs::{FolderKind, OutputError, OutputFolder};
+use labtriage_formats::outputs::{FolderKind, OutputError, OutputFolder, sync_folder};
 use labtriage_formats::plan_json;
 use labtriage_ledger::records::Published;
 use serde::{Deserialize, Serialize};
@@ -235,11 +235,6 @@ fn sync(folder: &Path) -> io::Result<()> {
         if path.is_dir() { sync(&path)? } else { File::open(&path)?.sync_all()? }
     }
     sync_folder(folder)
-}
-
-/// Writes down which files a folder holds, where the system lets folders be opened.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 /// What the file system refused, as a finding.

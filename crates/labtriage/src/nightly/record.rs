@@ -56,32 +56,36 @@ pub(crate) struct Recorder<'a> {
     pub(crate) known: &'a Known,
     pub(crate) decisions: &'a Decisions,
     pub(crate) results: &'a Results,
-    /// Accessions of rows that were set aside: they are in the extract, though nobody could read them.
-    pub(crate) set_aside: &'a BTreeSet<&'a str>,
+}
+
+impl Changes {
+    /// A sample as it was and as it is; `gone` when the extract does not have it any more.
+    pub(crate) fn count(&mut self, before: Option<&Sample>, after: &Sample, gone: bool) {
+        self.arrived += u64::from(before.is_none());
+        self.resulted += u64::from(gone && after.state == SampleState::Reported);
+        self.missing += u64::from(gone && after.state == SampleState::Missing);
+    }
 }
 
 impl Recorder<'_> {
-    /// Every sample of tonight and every one that has gone, by accession.
-    pub(crate) fn samples(&self) -> (BTreeMap<String, Sample>, Changes) {
+    /// Accessions of tonight's samples.
+    pub(crate) fn accessions(&self) -> impl Iterator<Item = &str> {
         let backlog = &self.snapshot.backlog;
-        let mut changes = Changes::default();
-        let mut samples = BTreeMap::new();
-        for sample in backlog.samples.indices().filter(|&sample| backlog.samples[sample].lines().len() > 0) {
-            let before = self.known.samples.get(backlog.accession(sample));
-            changes.arrived += u64::from(before.is_none());
-            samples.insert(backlog.accession(sample).to_owned(), self.present(sample, before));
+        let samples = backlog.samples.indices().filter(|&sample| backlog.samples[sample].lines().len() > 0);
+        samples.map(|sample| backlog.accession(sample))
+    }
+
+    /// Whether the extract does not have a sample any more.
+    pub(crate) fn is_gone(&self, accession: &str) -> bool {
+        self.snapshot.backlog.find_sample(accession).is_none()
+    }
+
+    /// A sample from tonight on; `before` is what the ledger knows of it.
+    pub(crate) fn next(&self, accession: &str, before: Option<&Sample>) -> Option<Sample> {
+        match self.snapshot.backlog.find_sample(accession) {
+            Some(sample) => Some(self.present(sample, before)),
+            None => before.map(|before| self.gone(before)),
         }
-        let gone = self.known.samples.values().filter(|before| {
-            let accession = before.accession.as_str();
-            backlog.find_sample(accession).is_none() && !self.set_aside.contains(accession)
-        });
-        for before in gone {
-            let after = self.gone(before);
-            changes.resulted += u64::from(after.state == SampleState::Reported);
-            changes.missing += u64::from(after.state == SampleState::Missing);
-            samples.insert(after.accession.clone(), after);
-        }
-        (samples, changes)
     }
 
     fn present(&self, sample: SampleIx, before: Option<&Sample>) -> Sample {

@@ -92,6 +92,21 @@ fn an_answer_that_comes_while_a_night_is_planned_is_not_lost() {
 }
 
 #[test]
+fn the_words_at_the_end_say_what_waits_for_whom() {
+    let bench = Bench::new();
+    bench.extract(0, &[sound(1), sound(2), too_old(7)]);
+    let (_, words) = bench.run(&[]);
+    assert!(words.contains("3 samples with 5 lines, in plans/current"), "{words}");
+    assert!(words.contains("patients to call back: 1, new notices: 1"), "{words}");
+    assert!(!words.contains("since the night before") && !words.contains("missing"), "{words}");
+    bench.extract(1, &[sound(1), sound(3), too_old(7)]);
+    let (_, words) = bench.run(&[]);
+    assert!(words.contains("1 arrived, 0 have all their results, 1 are missing"), "{words}");
+    assert!(words.contains("samples missing: 1; they left"), "{words}");
+    assert!(words.contains("patients to call back: 1, new notices: 0"), "{words}");
+}
+
+#[test]
 fn a_recall_outlives_the_tube_that_was_thrown_away_and_takes_in_another() {
     let (bench, notice) = with_recall();
     let other = too_old(8).replace("PT8", "PT7");
