@@ -20,7 +20,8 @@ use labtriage_core::time::Instant;
 use crate::config::ConfigFile;
 use crate::config::quantity::reading;
 use crate::config::toml_file::{Cursor, TomlFile, Value, all};
-use crate::digest::Digesting;
+use crate::extract::Rows;
+use crate::import::Import;
 use crate::{results, scenario};
 
 /// The name of the file in the folder of an extract.
@@ -119,20 +120,16 @@ pub fn write(manifest: &Manifest) -> String {
     text
 }
 
-/// Counts the rows of a CSV, its header aside, and works out its digest, in one reading.
+/// Counts the rows of a backlog as they are counted when it is read, its header aside, and works out its digest, in one
+/// reading; `name` is the file as findings should name it.
 ///
 /// # Errors
-/// Those of the reader.
-pub fn count_rows(reader: impl Read) -> csv::Result<(u64, String)> {
-    let mut digesting = Digesting::new(reader);
-    let mut rows = 0;
-    let mut record = csv::ByteRecord::new();
-    let mut table = csv::ReaderBuilder::new().flexible(true).from_reader(&mut digesting);
-    while table.read_byte_record(&mut record)? {
-        rows += 1;
-    }
-    drop(table);
-    Ok((rows, digesting.finish()))
+/// When it is empty or cannot be read.
+pub fn count_rows(reader: impl Read, name: &str, import: &Import) -> Result<(u64, String), Vec<Finding>> {
+    let mut rows = Rows::new(reader, name, import.delimiter, None);
+    rows.header()?;
+    let count = rows.each(|_, _| {})?;
+    Ok((count, rows.digest()))
 }
 
 #[cfg(test)]
@@ -174,10 +171,12 @@ mod tests {
 
     #[test]
     fn rows_are_counted_with_their_quotes_and_ends() {
-        let count = |text: &str| count_rows(text.as_bytes()).unwrap();
+        let import = Import::read("import.toml", crate::config::defaults::IMPORT).unwrap();
+        let count = |text: &str| count_rows(text.as_bytes(), "backlog.csv", &import).unwrap();
         assert_eq!(count("a,b\n1,2\n\"x\ny\",2\n3\n").0, 3);
         assert_eq!(count("a,b\n1,2").0, 1);
-        assert_eq!(count("").0, 0);
+        assert_eq!(count("a,b\n").0, 0);
+        assert!(count_rows(&b""[..], "backlog.csv", &import).is_err());
         assert_eq!(count("a\n1\n").1, crate::digest::of_bytes(b"a\n1\n"));
     }
 }

@@ -18,6 +18,7 @@ mod summary_json;
 mod summary_text;
 mod transfers;
 mod way;
+mod whole;
 mod worklists;
 
 use std::io::{self, Write};
@@ -31,7 +32,8 @@ pub use folder::{FolderKind, OutputError, OutputFolder, file_names};
 pub use quarantine::{QuarantineEntry, write_quarantine};
 pub use recalls::write_left_out;
 pub use summary_json::summary_json;
-pub use summary_text::{Extras, percent_of_millionths, summary_text};
+pub use summary_text::{Extras, grouped, percent_of_millionths, summary_text};
+pub use whole::{Readers, WholeFile, sync_folder, write_whole};
 
 use crate::plan_json::{self, Document, write_plan};
 

@@ -105,13 +105,16 @@ pub(crate) struct Projected {
     pub(crate) keys: Keys,
     /// Whom an export names; empty for every other kind.
     pub(crate) named: Vec<String>,
+    /// The keys are known to be those of the present state.
+    pub(crate) same_keys: bool,
 }
 
 impl Projected {
     pub(crate) fn of<R: Record>(record: &R) -> Self {
         let export = matches!(R::KIND, Kind::Export);
         let named = if export { record.patients() } else { &[] };
-        Self { keys: record.keys(), named: named.iter().map(|patient| patient.expose().to_owned()).collect() }
+        let named = named.iter().map(|patient| patient.expose().to_owned()).collect();
+        Self { keys: record.keys(), named, same_keys: false }
     }
 
     /// That of a stored body.

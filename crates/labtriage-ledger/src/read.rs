@@ -10,7 +10,7 @@ use crate::Ledger;
 use crate::error::LedgerError;
 use crate::pseudonym::OwnedPseudonym;
 use crate::records::{Export, Figures, Notice, Override, Published, Record, Run, Sample};
-use crate::rows::{PRESENT, known, known_or_dropped, present_rows, present_sql};
+use crate::rows::{PRESENT, known, known_or_dropped, present_sql};
 use crate::states::{NoticeState, OverrideState, SampleState};
 use crate::store::own_sql;
 
@@ -90,6 +90,24 @@ impl Ledger {
             Ok(())
         })?;
         failed.map_or(Ok(()), Err)
+    }
+
+    /// Shows accession and request of every sample in one of these states, without reading what else is known of it.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn each_in(&mut self, states: &[SampleState], mut each: impl FnMut(&str, &str)) -> Result<(), LedgerError> {
+        let states: Vec<String> = states.iter().map(|state| format!("'{}'", state.text())).collect();
+        let sql = "SELECT subject, request FROM present WHERE kind = 'sample' AND state IN";
+        let sql = own_sql(format!("{sql} ({})", states.join(", ")));
+        self.store.run(async |connection| {
+            let mut rows = sqlx::query(sql).fetch(connection);
+            while let Some(row) = rows.try_next().await? {
+                let (accession, request): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+                each(&accession, &request);
+            }
+            Ok(())
+        })
     }
 
     /// What was recorded of a subject, in order; where `vacuum` has dropped a body, the moment only.
@@ -243,8 +261,22 @@ impl Ledger {
     /// Present states of a kind, by one of the keys.
     fn present<R: Record>(&mut self, column: &'static str, value: &str) -> Result<Vec<Known<R>>, LedgerError> {
         let (sql, value) = (present_sql(column), value.to_owned());
-        let rows = self.store.run(async |connection| present_rows(connection, sql, R::KIND, value).await)?;
-        rows.iter().map(known).collect()
+        let (mut found, mut failed) = (Vec::new(), None);
+        // One row after the other: a row of the database takes much more room than the record.
+        self.store.run(async |connection| {
+            let mut rows = sqlx::query(sql).bind(R::KIND.text()).bind(value).fetch(connection);
+            while let Some(row) = rows.try_next().await? {
+                match known(&row) {
+                    Ok(record) => found.push(record),
+                    Err(error) => {
+                        failed = Some(error);
+                        break;
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        failed.map_or(Ok(found), Err)
     }
 
     /// Present states of a kind that are a patient's, in order of their last entry.

@@ -1,7 +1,5 @@
 //! How are the samples of a night recorded? One entry each, and only where something changed.
 
-use std::collections::BTreeMap;
-
 use crate::error::LedgerError;
 use crate::records::{Discard, Kind, Sample};
 use crate::states::SampleState;
@@ -31,52 +29,82 @@ impl Writer<'_> {
     /// differs from what was decided; [`LedgerError::Identity`], and those of the database.
     pub fn samples(&mut self, samples: impl IntoIterator<Item = Sample>) -> Result<Recorded, LedgerError> {
         let mut recorded = Recorded::default();
-        let mut batch = Vec::with_capacity(BATCH);
-        for sample in samples {
-            batch.push(sample);
-            if batch.len() == BATCH {
-                self.batch(&mut batch, &mut recorded)?;
+        let mut samples = samples.into_iter().peekable();
+        while samples.peek().is_some() {
+            let batch: Vec<Sample> = samples.by_ref().take(BATCH).collect();
+            let accessions: Vec<&str> = batch.iter().map(|sample| sample.accession.as_str()).collect();
+            let mut before = self.bodies(Kind::Sample, "subject", &accessions)?;
+            for sample in &batch {
+                let was = before.get(&sample.accession);
+                let was = was.map(|body| Ok::<_, LedgerError>((body.as_str(), parse(&sample.accession, body)?)));
+                let body = self.one(sample, was.transpose()?, &mut recorded)?;
+                before.insert(sample.accession.clone(), body);
             }
         }
-        self.batch(&mut batch, &mut recorded)?;
         Ok(recorded)
     }
 
-    fn batch(&mut self, batch: &mut Vec<Sample>, recorded: &mut Recorded) -> Result<(), LedgerError> {
-        let accessions: Vec<&str> = batch.iter().map(|sample| sample.accession.as_str()).collect();
-        let mut before = self.bodies(Kind::Sample, "subject", &accessions)?;
-        for sample in batch.drain(..) {
-            self.one(&sample, &mut before, recorded)?;
+    /// Records what `next` makes of samples, each told as it is now, `None` for one that is new; nothing where it gives
+    /// nothing. Few of them are in memory at a time, so that a night of a million can be recorded. Each accession is given
+    /// once.
+    ///
+    /// # Errors
+    /// Those of [`Writer::samples`].
+    pub fn samples_after<'s>(
+        &mut self,
+        accessions: impl IntoIterator<Item = &'s str>,
+        mut next: impl FnMut(&str, Option<&Sample>) -> Option<Sample>,
+    ) -> Result<Recorded, LedgerError> {
+        let mut recorded = Recorded::default();
+        let mut accessions = accessions.into_iter().peekable();
+        while accessions.peek().is_some() {
+            let batch: Vec<&str> = accessions.by_ref().take(BATCH).collect();
+            let before = self.bodies(Kind::Sample, "subject", &batch)?;
+            for accession in batch {
+                let body = before.get(accession).map(String::as_str);
+                let was = body.map(|body| parse(accession, body)).transpose()?;
+                if let Some(sample) = next(accession, was.as_ref()) {
+                    self.one(&sample, body.zip(was), &mut recorded)?;
+                }
+            }
         }
-        Ok(())
+        Ok(recorded)
     }
 
+    /// A sample as it is now.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn sample(&mut self, accession: &str) -> Result<Option<Sample>, LedgerError> {
+        self.latest(accession)
+    }
+
+    /// Records a sample unless it is as it was; returns its body.
     fn one(
         &mut self,
         sample: &Sample,
-        before: &mut BTreeMap<String, String>,
+        was: Option<(&str, Sample)>,
         recorded: &mut Recorded,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<String, LedgerError> {
         let body = body_of(sample)?;
-        match before.get(&sample.accession) {
-            Some(was) if *was == body => {
-                recorded.unchanged += 1;
-                return Ok(());
-            }
-            Some(was) => {
-                let was: Sample = serde_json::from_str(was)
-                    .map_err(|_| contradiction(sample, "its last entry cannot be read; verify the ledger"))?;
-                check(Some(&was), sample)?;
-                recorded.changed += 1;
-            }
-            None => {
-                check(None, sample)?;
-                recorded.new += 1;
-            }
+        if was.as_ref().is_some_and(|(was, _)| *was == body) {
+            recorded.unchanged += 1;
+            return Ok(body);
         }
-        before.insert(sample.accession.clone(), body.clone());
-        self.record_body(sample, body)
+        let was = was.map(|(_, was)| was);
+        check(was.as_ref(), sample)?;
+        let count = if was.is_some() { &mut recorded.changed } else { &mut recorded.new };
+        *count += 1;
+        self.record_body(sample, body.clone(), was.as_ref())?;
+        Ok(body)
     }
+}
+
+fn parse(accession: &str, body: &str) -> Result<Sample, LedgerError> {
+    serde_json::from_str(body).map_err(|_| LedgerError::Contradiction {
+        subject: format!("sample {accession}"),
+        what: "its last entry cannot be read; verify the ledger",
+    })
 }
 
 fn check(before: Option<&Sample>, after: &Sample) -> Result<(), LedgerError> {

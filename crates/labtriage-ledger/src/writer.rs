@@ -8,7 +8,7 @@ use sqlx::SqlStr;
 
 use crate::entry::{Entry, Head, Projected};
 use crate::error::LedgerError;
-use crate::records::{CODES, Figures, Kind, Override, Published, Query, Record, Run, Sample};
+use crate::records::{CODES, Figures, Keys, Kind, Override, Published, Query, Record, Run, Sample};
 use crate::states::OverrideState;
 use crate::store::{Open, own_sql, places};
 
@@ -26,12 +26,13 @@ pub struct Writer<'a> {
     head: Head,
     pending: Vec<(Entry, Projected)>,
     /// The statements of a full batch, which is nearly always the one that is written.
-    full: (SqlStr, SqlStr),
+    full: (SqlStr, SqlStr, SqlStr),
 }
 
 impl<'a> Writer<'a> {
     pub(crate) fn new(open: Open<'a>, head: Head, at: Instant) -> Self {
-        let full = (own_sql(entry_sql(BATCH)), own_sql(present_sql(BATCH)));
+        let present = |same| own_sql(present_sql(BATCH, same));
+        let full = (own_sql(entry_sql(BATCH)), present(false), present(true));
         Self { open, at, head, pending: Vec::new(), full }
     }
 
@@ -145,18 +146,25 @@ impl<'a> Writer<'a> {
 
     /// Appends an entry; it is written with the next full batch.
     pub(crate) fn record<R: Record>(&mut self, record: &R) -> Result<(), LedgerError> {
-        self.record_body(record, body_of(record)?)
+        self.record_body(record, body_of(record)?, None)
     }
 
-    /// The same, with a body that was put together before.
-    pub(crate) fn record_body<R: Record>(&mut self, record: &R, body: String) -> Result<(), LedgerError> {
+    /// The same, with a body that was put together before, and the record as it was where that is known.
+    pub(crate) fn record_body<R: Record>(
+        &mut self,
+        record: &R,
+        body: String,
+        was: Option<&R>,
+    ) -> Result<(), LedgerError> {
         let texts = record.free_texts().into_iter();
         if texts.chain(record.patients().iter().map(|patient| patient.expose())).any(nhs::holds) {
             return Err(LedgerError::Identity { kind: R::KIND.text(), subject: record.subject().to_owned() });
         }
         let at = i64::from(self.at.epoch_minutes());
         let entry = Entry::after(&self.head, at, R::KIND, record.subject().to_owned(), body);
-        self.push(entry, Projected::of(record))
+        let mut projected = Projected::of(record);
+        projected.same_keys = was.is_some_and(|was| was.keys() == projected.keys);
+        self.push(entry, projected)
     }
 
     /// Appends an entry that follows the last one.
@@ -194,20 +202,32 @@ impl<'a> Writer<'a> {
         let present = batch.iter().filter(|(entry, _)| {
             entry.body.text().is_some() && Kind::from_text(&entry.kind).is_some_and(Kind::has_present)
         });
-        let latest: BTreeMap<_, _> =
-            present.map(|(entry, projected)| ((&entry.kind, &entry.subject), (entry.seq, &projected.keys))).collect();
-        if latest.is_empty() {
-            return Ok(());
+        let mut latest: BTreeMap<(&str, &str), (i64, &Keys, bool)> = BTreeMap::new();
+        for (entry, projected) in present {
+            let subject = (entry.kind.as_str(), entry.subject.as_str());
+            let same = projected.same_keys && latest.get(&subject).is_none_or(|(.., same)| *same);
+            latest.insert(subject, (entry.seq, &projected.keys, same));
         }
-        let sql = if latest.len() == BATCH { self.full.1.clone() } else { own_sql(present_sql(latest.len())) };
-        self.open.run(async |connection| {
-            let mut upsert = sqlx::query(sql);
-            for ((kind, subject), (seq, keys)) in latest {
-                upsert = upsert.bind(kind).bind(subject).bind(seq).bind(keys.state);
-                upsert = upsert.bind(&keys.request).bind(&keys.patient).bind(&keys.requester);
+        for same in [false, true] {
+            let rows: Vec<_> = latest.iter().filter(|(_, (.., other))| *other == same).collect();
+            if rows.is_empty() {
+                continue;
             }
-            upsert.execute(connection).await
-        })?;
+            let whole = rows.len() == BATCH;
+            let sql = match same {
+                false if whole => self.full.1.clone(),
+                true if whole => self.full.2.clone(),
+                _ => own_sql(present_sql(rows.len(), same)),
+            };
+            self.open.run(async |connection| {
+                let mut upsert = sqlx::query(sql);
+                for ((kind, subject), (seq, keys, _)) in rows {
+                    upsert = upsert.bind(*kind).bind(*subject).bind(*seq).bind(keys.state);
+                    upsert = upsert.bind(&keys.request).bind(&keys.patient).bind(&keys.requester);
+                }
+                upsert.execute(connection).await
+            })?;
+        }
         Ok(())
     }
 
@@ -256,12 +276,19 @@ fn entry_sql(rows: usize) -> String {
     format!("INSERT INTO entry (seq, at, kind, subject, body, body_digest, digest) VALUES {rows}")
 }
 
-fn present_sql(rows: usize) -> String {
+/// With the same keys only the number of the entry is set: SQLite writes every index anew of which a column is set, be
+/// it to what it was.
+fn present_sql(rows: usize, same_keys: bool) -> String {
     let rows = value_rows(rows, PRESENT_COLUMNS);
+    let keys = if same_keys {
+        ""
+    } else {
+        ", state = excluded.state, request = excluded.request, patient = excluded.patient, \
+         requester = excluded.requester"
+    };
     format!(
         "INSERT INTO present (kind, subject, seq, state, request, patient, requester) VALUES {rows} \
-         ON CONFLICT (kind, subject) DO UPDATE SET seq = excluded.seq, state = excluded.state, \
-         request = excluded.request, patient = excluded.patient, requester = excluded.requester"
+         ON CONFLICT (kind, subject) DO UPDATE SET seq = excluded.seq{keys}"
     )
 }
 

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use labtriage_core::duplicates::ResultRow;
 use labtriage_core::finding::{Code, Finding};
 use labtriage_core::plan::Plan;
 use labtriage_core::snapshot::{Inputs, Snapshot};
@@ -47,6 +48,8 @@ pub(crate) struct Night {
     /// Warnings to show: of the rows, by code with their number, then of everything else.
     pub(crate) warnings: Vec<Finding>,
     pub(crate) rows_read: u64,
+    /// Results that are already there.
+    pub(crate) results: Vec<ResultRow>,
     inputs: Vec<(&'static str, Option<PathBuf>, String)>,
     /// The file of overrides, as the user named it.
     overrides_name: Option<String>,
@@ -95,6 +98,13 @@ impl Sources {
     /// With the plan that an earlier night has published, by its folder.
     pub(crate) fn after(self, previous: Option<&Path>) -> Self {
         Self { previous: previous.map(|folder| folder.join(plan_json::FILE)), ..self }
+    }
+
+    /// Path and digest of every file that is read at once.
+    pub(crate) fn texts(&self) -> Vec<(PathBuf, String)> {
+        let Configuration { catalogue, network, policy, import } = &self.configuration;
+        let texts = [&self.overrides, &self.scenario].into_iter().flatten().chain([catalogue, network, policy, import]);
+        texts.map(|file| (PathBuf::from(&file.origin), file.digest.clone())).collect()
     }
 
     /// The files that a plan names, each checked against its digest.
@@ -196,7 +206,8 @@ impl Sources {
         let previous = self.previous.as_deref().map(|path| published(path, now)).transpose()?;
         timings.phase("read");
         let rows_read = extract.rows_read;
-        let inputs_of = Inputs { now, catalogue, network, policy, backlog: extract.backlog, overrides, results };
+        let inputs_of =
+            Inputs { now, catalogue, network, policy, backlog: extract.backlog, overrides, results: results.clone() };
         let named = |findings: Vec<Finding>| self.named(findings);
         let (mut snapshot, more) = Snapshot::new(inputs_of).map_err(named)?;
         if let Some((plan, digest)) = previous {
@@ -207,7 +218,7 @@ impl Sources {
         warnings.extend(self.named(more));
         timings.phase("snapshot");
         let overrides_name = self.overrides.as_ref().map(|file| file.file.name.clone());
-        Ok(Night { snapshot, quarantine, warnings, rows_read, inputs, overrides_name })
+        Ok(Night { snapshot, quarantine, warnings, rows_read, results, inputs, overrides_name })
     }
 
     /// Findings of the cross-check know these files by their kind only.
@@ -290,6 +301,12 @@ impl Night {
             .collect();
         inputs.sort();
         inputs
+    }
+
+    /// Path and digest of the files of the extract that are read row by row.
+    pub(crate) fn streamed(&self) -> impl Iterator<Item = (PathBuf, String)> {
+        let streamed = self.inputs.iter().filter(|(role, ..)| matches!(*role, "backlog" | "results"));
+        streamed.filter_map(|(_, path, digest)| Some((path.clone()?, digest.clone())))
     }
 
     /// The streamed inputs that have changed since a plan was made from them.

@@ -1,8 +1,8 @@
-//! What has a killed run left behind? Hidden folders with pseudonyms, which the next run deletes.
+//! What has a killed run left behind? Hidden folders and files with pseudonyms, which the next run deletes.
 //!
-//! A run holds a lock on its hidden folder until that is in its place or deleted; the system takes the lock
-//! away when the process ends, however it ends. So a folder that can be locked belongs to nobody any more.
-//! Where the system cannot lock folders, nothing is ever deleted.
+//! A run holds a lock on what it has hidden until that is in its place or deleted; the system takes the lock
+//! away when the process ends, however it ends. So what can be locked belongs to nobody any more.
+//! Where the system cannot lock it, nothing is ever deleted.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, TryLockError};
@@ -40,7 +40,7 @@ pub(super) fn name(target: &Path, kind: Kind, tries: u32) -> String {
     format!("{}{}-{tries}", prefix(target, kind), std::process::id())
 }
 
-/// Locks a folder for as long as the file is kept.
+/// Locks a folder or file for as long as the file is kept.
 pub(super) fn lock(folder: &Path) -> Result<File, TryLockError> {
     let handle = File::open(folder).map_err(TryLockError::Error)?;
     handle.try_lock()?;
@@ -62,6 +62,29 @@ pub(super) fn sweep(target: &Path, made: &Path, what: FolderKind) -> usize {
     let kinds: &[Kind] = if replaced { &[Kind::New, Kind::Old] } else { &[Kind::New] };
     let ours = names.iter().filter(|name| kinds.iter().any(|kind| is_ours(name, &prefix(target, *kind))));
     ours.filter(|name| delete(&parent.join(name), &own, what).is_ok_and(|deleted| deleted)).count()
+}
+
+/// Deletes the files that killed runs have left beside a target, in the same way as folders.
+pub(super) fn sweep_files(target: &Path, made: &Path) {
+    let parent = made.parent().unwrap_or(made);
+    let (Ok(entries), Ok(own)) = (fs::read_dir(parent), fs::symlink_metadata(made)) else { return };
+    let names = entries.filter_map(|entry| entry.ok().map(|entry| entry.file_name()));
+    let prefix = prefix(target, Kind::New);
+    for path in names.filter(|name| is_ours(name, &prefix)).map(|name| parent.join(name)) {
+        // What cannot be deleted stands in nobody's way.
+        let _ = delete_file(&path, &own);
+    }
+}
+
+fn delete_file(path: &Path, own: &Metadata) -> io::Result<()> {
+    let facts = fs::symlink_metadata(path)?;
+    if !facts.is_file() || facts.modified()? >= own.modified()? || !same_owner(&facts, own) {
+        return Ok(());
+    }
+    match lock(path) {
+        Ok(_locked) => fs::remove_file(path),
+        Err(_) => Ok(()),
+    }
 }
 
 /// Whether a name is the prefix, a number of a process and a number of a try.

@@ -1,11 +1,12 @@
 //! `labtriage model`: the exact model of a small backlog, as a file for a general solver.
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use labtriage_core::finding::{Code, Finding};
+use labtriage_formats::outputs::{Readers, WholeFile};
 use labtriage_optimizer::model::{Model, VARIABLES_MAX, lp, mps};
 
 use crate::args::{ModelArguments, ModelFormat};
@@ -48,22 +49,19 @@ pub(crate) fn model(arguments: &ModelArguments) -> Result<u8, Failure> {
 fn write(out: &Path, model: &Model, format: ModelFormat) -> io::Result<()> {
     let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     fs::create_dir_all(parent)?;
-    let mut temporary = tempfile::Builder::new().prefix(".labtriage-").tempfile_in(parent)?;
-    let mut text = Text { out: BufWriter::with_capacity(1 << 18, temporary.as_file_mut()), failed: None };
+    let mut file = WholeFile::create(out, Readers::Anybody)?;
+    let mut text = Text { out: BufWriter::with_capacity(1 << 18, &mut file), failed: None };
     let written = match format {
         ModelFormat::Mps => mps::write(model, &mut text),
         ModelFormat::Lp => lp::write(model, &mut text),
     };
     text.finish(written)?;
-    #[cfg(unix)]
-    fs::set_permissions(temporary.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-    temporary.persist(out)?;
-    Ok(())
+    file.finish()
 }
 
 /// Text on its way into a file; the system's own error is kept, for `fmt::Error` says nothing.
 struct Text<'a> {
-    out: BufWriter<&'a mut File>,
+    out: BufWriter<&'a mut WholeFile>,
     failed: Option<io::Error>,
 }
 

@@ -6,7 +6,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use labtriage_core::finding::{Code, Finding};
-use labtriage_ledger::{Address, Ledger};
+use labtriage_ledger::{Address, Ledger, LedgerError};
 use serde_json::json;
 
 use crate::args::{LogFormat, NightlyArguments};
@@ -15,7 +15,7 @@ use crate::inputs::{Now, Sources};
 use crate::nightly::decisions::{self, Decisions, Nouns, decisions};
 use crate::nightly::inbox::{self, Extract};
 use crate::nightly::journal::{Journal, Phase};
-use crate::nightly::known::Known;
+use crate::nightly::known::People;
 use crate::nightly::nights::{Facts, Nights};
 use crate::nightly::planning::Planning;
 use crate::terminal;
@@ -45,7 +45,7 @@ pub(crate) fn nightly(arguments: &NightlyArguments) -> Result<u8, Failure> {
 fn run(arguments: &NightlyArguments, lock: &mut Option<Nights>, journal: &mut Journal) -> Result<u8, Failure> {
     let nights = &*lock.insert(Nights::open(&arguments.out)?);
     journal.phase(Phase::Complete);
-    let mut ledger = Ledger::create(&Address::parse(&arguments.ledger)?)?;
+    let mut ledger = ledger(&Address::parse(&arguments.ledger)?, nights)?;
     let before = before(&mut ledger, nights, journal)?;
     journal.phase(Phase::Choose);
     let extract = inbox::newest(&arguments.inbox)?;
@@ -59,27 +59,42 @@ fn run(arguments: &NightlyArguments, lock: &mut Option<Nights>, journal: &mut Jo
         return unchanged(before, journal);
     }
     nights.is_free(&extract.night)?;
-    extract.verify()?;
+    extract.is_whole()?;
     let nouns = Nouns { catalogue: &catalogue, network: &network, policy: &policy };
-    let decisions = decisions(sources.overrides.as_ref(), &Known::of(&mut ledger, now)?, nouns, now)?;
+    let decisions = decisions(sources.overrides.as_ref(), People::of(&mut ledger, now)?, nouns, now)?;
+    let texts = sources.texts();
     let sources = after(sources, before.as_ref(), &decisions, nights, &extract);
-    let planning = Planning { arguments, nights, extract: &extract, sources: &sources, now, decisions };
+    let planning = Planning { arguments, nights, extract: &extract, sources: &sources, texts, now, decisions };
     planning.night(&mut ledger, before.as_ref(), journal)
+}
+
+/// Opens the ledger. One is begun only where no night was ever published: a wrong `--ledger` would otherwise make
+/// everything that people have decided unknown.
+fn ledger(address: &Address, nights: &Nights) -> Result<Ledger, Failure> {
+    if !nights.has_published() {
+        return Ok(Ledger::create(address)?);
+    }
+    match Ledger::open(address) {
+        Err(LedgerError::Missing { address }) => Err(nights.is_unknown_to(&address).into()),
+        opened => Ok(opened?),
+    }
 }
 
 /// The night that is published, completed if a killed run left it half way.
 fn before(ledger: &mut Ledger, nights: &Nights, journal: &mut Journal) -> Result<Option<Facts>, Failure> {
     let published = ledger.published()?.map(|known| known.record);
+    if published.is_none() && nights.has_published() {
+        return Err(nights.is_unknown_to(&ledger.address().to_string()).into());
+    }
     let (completed, swept) = nights.complete(published.as_ref())?;
-    let Some(published) = published else { return Ok(None) };
-    if completed {
+    if let Some(published) = published.as_ref().filter(|_| completed) {
         let words = format!("completed the night of {}, which a killed run had recorded", published.folder);
         journal.says("completed", &words, json!({ "completed": published.folder }));
     }
     if swept > 0 {
         journal.says("swept", &format!("deleted {swept} unfinished folders of killed runs"), json!({ "swept": swept }));
     }
-    Ok(Some(nights.facts(&published.folder)?))
+    published.map(|published| nights.facts(&published.folder)).transpose()
 }
 
 /// Whether the newest extract is that of the published night; an older or a replaced one is refused.

@@ -5,21 +5,20 @@
 //! practice has answered (the visit is booked or done, the patient declined or is another practice's), and a sample whose
 //! discard is authorised or done, is held: it is neither run nor recalled nor proposed again.
 
-use std::collections::BTreeSet;
-use std::fmt::Write as _;
-
 use labtriage_core::catalogue::Catalogue;
 use labtriage_core::network::Network;
-use labtriage_core::overrides::Override;
+use labtriage_core::overrides::{Action, Override};
 use labtriage_core::policy::Policy;
+use labtriage_core::table::TestIx;
 use labtriage_core::time::{Instant, Minutes};
+use labtriage_formats::config::ConfigFile;
 use labtriage_formats::config::defaults::SourcedFile;
-use labtriage_formats::config::{ConfigFile, overrides};
+use labtriage_formats::config::overrides::{Entry, overrides, overrides_toml};
 use labtriage_formats::digest;
-use labtriage_ledger::records::{Notice, Override as Decided, Sample};
-use labtriage_ledger::states::{NoticeState, SampleState};
+use labtriage_ledger::states::NoticeState;
 
-use super::known::Known;
+use super::known::{Answered, People, Tube};
+use crate::commands::overrides::as_toml;
 use crate::failure::Failure;
 
 /// Where the file stands in the folder of a night.
@@ -31,18 +30,15 @@ const LEDGER: &str = "ledger";
 /// How long such a hold lasts; every night sets it anew.
 const HOLD: Minutes = Minutes::from_days(62);
 
-/// A line that a practice has answered.
-pub(crate) type Answered = BTreeSet<(String, String)>;
-
 /// The overrides of a night, and what of them comes from answers.
 #[derive(Debug, Default)]
 pub(crate) struct Decisions {
     /// All overrides as a file; none where nobody has decided anything.
     pub(crate) file: Option<SourcedFile>,
-    /// Lines, by accession and test, that are held for an answer.
+    /// Lines whose answers the plan knows: held, unless a person wants something else.
     pub(crate) answered: Answered,
-    /// The line of the file at which those of the ledger begin.
-    pub(crate) first_of_ledger: u32,
+    /// The line of the file at which the holds for answers and discards begin.
+    pub(crate) first_hold: u32,
     /// The number of each override of the ledger, by its line in the file.
     pub(crate) numbers: Vec<(u32, String)>,
 }
@@ -58,41 +54,35 @@ pub(crate) struct Nouns<'a> {
 /// Puts together the overrides of the extract, those of the ledger that are in force, and the holds for answers.
 pub(crate) fn decisions(
     own: Option<&SourcedFile>,
-    known: &Known,
+    people: People,
     nouns: Nouns<'_>,
     now: Instant,
 ) -> Result<Decisions, Failure> {
     let mut text = own.map_or_else(String::new, |own| format!("{}\n", own.file.text.trim_end()));
-    let first_of_ledger = lines(&text) + 1;
     let mut numbers = Vec::new();
-    for decided in known.overrides.iter().filter(|decided| decided.until > now) {
-        let _ = writeln!(text, "\n# Number {} of the ledger.", comment(&decided.id));
-        numbers.push((lines(&text) + 1, decided.id.clone()));
-        write_override(&mut text, decided);
+    for decided in people.overrides.iter().filter(|decided| decided.until > now) {
+        numbers.push((next_line(&text), decided.id.clone()));
+        text.push_str(&as_toml(std::slice::from_ref(decided)));
     }
     let name = own.map_or("overrides of the ledger", |own| own.file.name.as_str());
-    let people = overrides::overrides(&text, name, nouns.catalogue, nouns.network, nouns.policy)?;
-    let decided_by_people = targets(&people);
-    let free = |sample: &Sample| {
-        !decided_by_people.contains(&sample.accession) && !decided_by_people.contains(&sample.request)
-    };
-    let mut answered = Answered::new();
-    for (notice, why) in known.notices.iter().filter_map(|notice| Some((notice, words(notice.state)?))) {
-        hold_lines(&mut text, notice, why, known, &free, now, &mut answered);
+    let decided = overrides(&text, name, nouns.catalogue, nouns.network, nouns.policy)?;
+    let first_hold = next_line(&text);
+    let mut holds = Holds { text, actions: Actions::of(&decided, nouns), until: now.plus(HOLD).to_string() };
+    for (accession, test, state) in people.answered.lines() {
+        // A sample that has gone needs no hold.
+        if let (Some(request), Some(why)) = (people.requests.get(accession), why_held(state)) {
+            holds.line(accession, request, test, why);
+        }
     }
-    for sample in known.samples.values().filter(|sample| sample.state == SampleState::DiscardAuthorised && free(sample))
-    {
-        write_hold(&mut text, &sample.accession, None, "its discard is authorised", now);
-    }
-    for accession in known.disposed.iter().filter(|accession| !decided_by_people.contains(*accession)) {
-        write_hold(&mut text, accession, None, "it was disposed of", now);
-    }
+    people.authorised.iter().for_each(|tube| holds.sample(tube, "its discard is authorised"));
+    people.disposed.iter().for_each(|tube| holds.sample(tube, "it was disposed of"));
+    let text = holds.text;
     let file = (!text.is_empty()).then(|| SourcedFile {
         digest: digest::of_bytes(text.as_bytes()),
         file: ConfigFile { name: name.to_owned(), text },
         origin: FILE.to_owned(),
     });
-    Ok(Decisions { file, answered, first_of_ledger, numbers })
+    Ok(Decisions { file, answered: people.answered, first_hold, numbers })
 }
 
 impl Decisions {
@@ -102,13 +92,89 @@ impl Decisions {
     }
 }
 
-/// Accessions and requests that people have decided about. A hold beside such a decision could contradict it.
-fn targets(people: &[Override]) -> BTreeSet<String> {
-    people.iter().flat_map(|about| [&about.target.accession, &about.target.request]).flatten().cloned().collect()
+/// What people want done that no hold leaves room for. A hold beside it would be a contradiction, for which the whole
+/// night would be refused; every other override (of a band, another hold) goes with it.
+struct Actions<'a> {
+    clashing: Vec<&'a Override>,
+    catalogue: &'a Catalogue,
+}
+
+impl<'a> Actions<'a> {
+    fn of(people: &'a [Override], nouns: Nouns<'a>) -> Self {
+        let clashing = people.iter().filter(|about| about.action.clashes(&Action::Hold, nouns.network)).collect();
+        Self { clashing, catalogue: nouns.catalogue }
+    }
+
+    fn about(&self, accession: &str, request: &str) -> impl Iterator<Item = &Override> {
+        let is = |named: &Option<String>, own: &str| named.as_deref() == Some(own);
+        let is_about =
+            move |about: &&Override| is(&about.target.accession, accession) || is(&about.target.request, request);
+        self.clashing.iter().copied().filter(is_about)
+    }
+
+    /// Whether something else is wanted of a test of a sample.
+    fn want(&self, accession: &str, request: &str, test: &str) -> bool {
+        self.about(accession, request).any(|about| match about.target.test {
+            // A tube is discarded whole, whatever test is named.
+            Some(wanted) if about.action != Action::ForceDiscard => self.overlap(wanted, test),
+            _ => true,
+        })
+    }
+
+    /// Whether a test is meant by another: the same, or one of the other's panel.
+    fn overlap(&self, wanted: TestIx, test: &str) -> bool {
+        let tests = &self.catalogue.tests;
+        let named = |index: TestIx| tests[index].code == test;
+        let panel = tests.iter().find(|facts| facts.code == test);
+        named(wanted)
+            || tests[wanted].members.iter().any(|&member| named(member))
+            || panel.is_some_and(|panel| panel.members.contains(&wanted))
+    }
+}
+
+/// The holds for answers and discards, as they are written after everything that people have decided.
+struct Holds<'a> {
+    text: String,
+    actions: Actions<'a>,
+    until: String,
+}
+
+impl Holds<'_> {
+    /// Holds a line, unless a person wants something else of it.
+    fn line(&mut self, accession: &str, request: &str, test: &str, why: &str) {
+        if !self.actions.want(accession, request, test) {
+            self.write(accession, Some(test), why);
+        }
+    }
+
+    /// Holds a whole sample, or those lines of it of which nobody wants anything else.
+    fn sample(&mut self, Tube { accession, request, tests }: &Tube, why: &str) {
+        if self.actions.about(accession, request).next().is_none() {
+            self.write(accession, None, why);
+        } else {
+            tests.iter().for_each(|test| self.line(accession, request, test, why));
+        }
+    }
+
+    fn write(&mut self, accession: &str, test: Option<&str>, why: &str) {
+        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let details: Vec<_> =
+            [Some(pair("accession", accession)), test.map(|test| pair("test", test))].into_iter().flatten().collect();
+        let entry = Entry {
+            action: "hold",
+            details: &details,
+            who: LEDGER,
+            why,
+            until: &self.until,
+            second: None,
+            comment: "for what the ledger knows",
+        };
+        self.text.push_str(&overrides_toml(&[entry]));
+    }
 }
 
 /// Why the lines of an answered notice are held.
-const fn words(state: NoticeState) -> Option<&'static str> {
+const fn why_held(state: NoticeState) -> Option<&'static str> {
     match state {
         NoticeState::Booked => Some("the practice has booked a visit"),
         NoticeState::Done => Some("the patient has been bled again"),
@@ -118,64 +184,115 @@ const fn words(state: NoticeState) -> Option<&'static str> {
     }
 }
 
-fn hold_lines(
-    text: &mut String,
-    notice: &Notice,
-    why: &str,
-    known: &Known,
-    free: &dyn Fn(&Sample) -> bool,
-    now: Instant,
-    answered: &mut Answered,
-) {
-    for wanted in &notice.wanted {
-        // A sample that has gone needs no hold.
-        if known.samples.get(&wanted.accession).is_some_and(free)
-            && answered.insert((wanted.accession.clone(), wanted.test.clone()))
-        {
-            write_hold(text, &wanted.accession, Some(&wanted.test), why, now);
+/// The line at which what is added to a text begins.
+fn next_line(text: &str) -> u32 {
+    u32::try_from(text.matches('\n').count() + 1).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use labtriage_core::fixture::Fixture;
+    use labtriage_core::snapshot::Snapshot;
+    use labtriage_ledger::OwnedPseudonym;
+    use labtriage_ledger::records::{Notice, Override as Decided, Wanted};
+    use labtriage_ledger::states::OverrideState;
+
+    use super::*;
+
+    /// Both lines of a sample are answered.
+    fn answered() -> People {
+        let wanted = ["CRP", "K"].map(|test| Wanted {
+            accession: "A1".to_owned(),
+            test: test.to_owned(),
+            specimen: "SST".to_owned(),
+        });
+        let notice = Notice {
+            id: "N1".to_owned(),
+            patient: OwnedPseudonym::new("P1"),
+            requester: "G1".to_owned(),
+            band: "routine".to_owned(),
+            wanted: wanted.to_vec(),
+            book_by: None,
+            visit: None,
+            point: None,
+            reason: "too old".to_owned(),
+            state: NoticeState::Declined,
+            answer: None,
+        };
+        let mut people = People { requests: [("A1".to_owned(), "R1".to_owned())].into(), ..People::default() };
+        people.answered.insert(&notice);
+        people
+    }
+
+    fn decided(now: Instant, action: &str, details: &[(&str, &str)]) -> Decided {
+        Decided {
+            id: "O-1".to_owned(),
+            action: action.to_owned(),
+            details: details.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            who: "A. Manager".to_owned(),
+            why: "asked".to_owned(),
+            second: Some("B. Manager".to_owned()),
+            set: now,
+            until: now.plus(Minutes::from_days(1)),
+            state: OverrideState::InForce,
+            ended: None,
         }
     }
-}
 
-fn write_hold(text: &mut String, accession: &str, test: Option<&str>, why: &str, now: Instant) {
-    text.push_str("\n[[override]]\naction = \"hold\"\n");
-    write_text(text, "accession", accession);
-    if let Some(test) = test {
-        write_text(text, "test", test);
+    fn decide(snapshot: &Snapshot, people: People) -> Result<Decisions, Failure> {
+        let nouns = Nouns { catalogue: &snapshot.catalogue, network: &snapshot.network, policy: &snapshot.policy };
+        decisions(None, people, nouns, snapshot.now)
     }
-    write_text(text, "who", LEDGER);
-    write_text(text, "why", why);
-    write_text(text, "until", &now.plus(HOLD).to_string());
-}
 
-fn write_override(text: &mut String, decided: &Decided) {
-    text.push_str("[[override]]\n");
-    write_text(text, "action", &decided.action);
-    for (key, value) in &decided.details {
-        // The one key of an override that is a number.
-        if key == "lines_per_day" {
-            let _ = writeln!(text, "{key} = {}", value.parse::<u32>().unwrap_or(0));
-        } else {
-            write_text(text, key, value);
+    /// The tests that are held beside an override (`*` for the whole sample).
+    #[track_caller]
+    fn check(mut people: People, action: &str, details: &[(&str, &str)], expected: &[&str]) {
+        let snapshot = Fixture::new().snapshot();
+        people.overrides = vec![decided(snapshot.now, action, details)];
+        let decisions = decide(&snapshot, people).unwrap();
+        let text = decisions.file.unwrap().file.text;
+        let nouns = (&snapshot.catalogue, &snapshot.network, &snapshot.policy);
+        let all = overrides(&text, "test", nouns.0, nouns.1, nouns.2).unwrap();
+        let holds = all.iter().filter(|one| one.who == LEDGER);
+        assert!(holds.clone().all(|hold| hold.line >= decisions.first_hold && hold.action == Action::Hold));
+        assert!(all[0].line < decisions.first_hold, "an override of a person is no hold of ours");
+        let test =
+            |hold: &Override| hold.target.test.map_or("*", |test| &snapshot.catalogue.tests[test].code).to_owned();
+        assert_eq!(holds.map(test).collect::<Vec<_>>(), expected, "{action} {details:?}");
+    }
+
+    #[test]
+    fn only_what_clashes_with_a_hold_takes_its_place() {
+        check(answered(), "hold", &[("request", "R1")], &["CRP", "K"]);
+        check(answered(), "band", &[("accession", "A1"), ("band", "immediate")], &["CRP", "K"]);
+        check(answered(), "force-test", &[("accession", "A1"), ("caution", "old")], &[]);
+        check(answered(), "force-test", &[("request", "R1"), ("caution", "old")], &[]);
+        check(answered(), "force-test", &[("request", "R2"), ("caution", "old")], &["CRP", "K"]);
+        check(answered(), "force-test", &[("request", "R1"), ("test", "K"), ("caution", "old")], &["CRP"]);
+        check(answered(), "force-discard", &[("request", "R1"), ("test", "K")], &[]);
+    }
+
+    #[test]
+    fn a_discard_is_held_for_unless_somebody_wants_something_else_of_the_sample() {
+        for disposed in [true, false] {
+            let known = || {
+                let tests = ["CRP", "K"].map(str::to_owned).to_vec();
+                let tube = vec![Tube { accession: "A1".to_owned(), request: "R1".to_owned(), tests }];
+                let (authorised, disposed) = if disposed { (Vec::new(), tube) } else { (tube, Vec::new()) };
+                People { authorised, disposed, ..People::default() }
+            };
+            check(known(), "hold", &[("request", "R1")], &["*"]);
+            check(known(), "force-test", &[("request", "R1"), ("caution", "old")], &[]);
+            check(known(), "force-test", &[("accession", "A1"), ("test", "K"), ("caution", "old")], &["CRP"]);
         }
     }
-    write_text(text, "who", &decided.who);
-    write_text(text, "why", &decided.why);
-    if let Some(second) = &decided.second {
-        write_text(text, "second", second);
+
+    #[test]
+    fn a_number_that_cannot_be_read_is_an_error() {
+        let snapshot = Fixture::new().snapshot();
+        let cap = decided(snapshot.now, "cap", &[("requester", "W1"), ("lines_per_day", "many")]);
+        let people = People { overrides: vec![cap], ..People::default() };
+        let Err(Failure::Findings(findings)) = decide(&snapshot, people) else { panic!("it was taken") };
+        assert!(findings[0].to_string().contains("lines_per_day"), "{findings:?}");
     }
-    write_text(text, "until", &decided.until.to_string());
-}
-
-fn write_text(text: &mut String, key: &str, value: &str) {
-    let _ = writeln!(text, "{key} = {}", toml::Value::String(value.to_owned()));
-}
-
-/// A number as it may stand in a comment: on one line.
-fn comment(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
-}
-
-fn lines(text: &str) -> u32 {
-    u32::try_from(text.matches('\n').count()).unwrap_or(u32::MAX)
 }

@@ -53,8 +53,12 @@ impl Recorder<'_> {
         results.get(&test).copied().or_else(of_panel)
     }
 
-    /// A sample that has gone from the extract: reported where every line is answered, else missing.
+    /// A sample that has gone from the extract: reported where every line is answered, else missing. One whose discard
+    /// is authorised is about to be thrown away, which is recorded only of what is still authorised.
     pub(super) fn gone(&self, before: &Sample) -> Sample {
+        if before.state == SampleState::DiscardAuthorised {
+            return before.clone();
+        }
         let lines: Vec<Line> = before.lines.iter().map(|was| self.left(&before.accession, was)).collect();
         let answered =
             |line: &Line| matches!(line.state, LineState::Reported | LineState::Cancelled | LineState::ReBled);

@@ -1,6 +1,7 @@
 //! Which extract is tonight's, and is it whole? One folder per night, named by its time, sealed by its manifest.
 
-use std::fs::{self, File};
+use std::cmp::Ordering;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -74,58 +75,60 @@ impl Extract {
         Err(found(Code::ExtractStale, message, &self.folder).hint(hint))
     }
 
-    /// Checks every file against the manifest: all that is wrong at once.
-    pub(crate) fn verify(&self) -> Result<(), Vec<Finding>> {
+    /// Checks against the manifest what can be told without reading: which files there are, and how long they are. All
+    /// that is wrong at once.
+    pub(crate) fn is_whole(&self) -> Result<(), Vec<Finding>> {
         let files = &self.manifest.files;
         let named = |name: &str| files.iter().any(|file| file.name == name);
         let unnamed = READ.iter().filter(|name| !named(name) && (**name == BACKLOG || self.folder.join(name).exists()));
         let mut findings: Vec<Finding> = unnamed
             .map(|name| self.differs(name, format!("the manifest does not name `{name}`, which is read from here")))
             .collect();
-        findings.extend(files.iter().filter_map(|file| self.verify_file(file).err()));
+        findings.extend(files.iter().filter_map(|file| self.has_its_length(file).err()));
         if findings.is_empty() { Ok(()) } else { Err(findings) }
     }
 
-    fn verify_file(&self, file: &ManifestFile) -> Result<(), Finding> {
+    fn has_its_length(&self, file: &ManifestFile) -> Result<(), Finding> {
+        let facts = fs::metadata(self.folder.join(&file.name)).map_err(|error| self.unreadable(file, &error))?;
+        let message = format!("`{}` has {} of {} bytes", file.name, facts.len(), file.bytes);
+        match facts.len().cmp(&file.bytes) {
+            Ordering::Less => Err(unfinished(message, &self.folder)),
+            Ordering::Equal => Ok(()),
+            Ordering::Greater => Err(self.differs(&file.name, message)),
+        }
+    }
+
+    /// Checks every file that the manifest names by what was `read` of it: paths and digests, and the rows of the backlog,
+    /// where it could be read at all. What nobody has read to its end is read here. All that is wrong at once.
+    pub(crate) fn is_as_read(&self, read: &[(PathBuf, String)], rows: Option<u64>) -> Result<(), Vec<Finding>> {
+        let mut findings: Vec<Finding> =
+            self.manifest.files.iter().filter_map(|file| self.has_its_digest(file, read).err()).collect();
+        if let Some(rows) = rows.filter(|rows| findings.is_empty() && *rows != self.manifest.rows) {
+            let differs = self.differs(BACKLOG, format!("it has {rows} rows, expected {}", self.manifest.rows));
+            findings.push(differs.hint("the LIMS wrote fewer or more rows than it says: export again"));
+        }
+        if findings.is_empty() { Ok(()) } else { Err(findings) }
+    }
+
+    fn has_its_digest(&self, file: &ManifestFile, read: &[(PathBuf, String)]) -> Result<(), Finding> {
         let path = self.folder.join(&file.name);
-        let bytes = fs::metadata(&path)
-            .map_err(|error| unfinished(format!("`{}` cannot be read: {}", file.name, error.kind()), &self.folder))?
-            .len();
-        if bytes < file.bytes {
-            let message = format!("`{}` has {bytes} of {} bytes", file.name, file.bytes);
-            return Err(unfinished(message, &self.folder));
+        let digest = match read.iter().find(|(of, _)| *of == path) {
+            Some((_, digest)) => digest.clone(),
+            None => digest::of_file(&path).map_err(|error| self.unreadable(file, &error))?,
+        };
+        if digest == file.sha256 {
+            return Ok(());
         }
-        let (rows, sha256) = digest_of(&path, file.name == BACKLOG)
-            .map_err(|error| unfinished(format!("`{}` cannot be read: {error}", file.name), &self.folder))?;
-        if sha256 != file.sha256 {
-            return Err(self.differs(&file.name, format!("its digest is {sha256}, expected {}", file.sha256)));
-        }
-        match rows {
-            Some(rows) if rows != self.manifest.rows => Err(self
-                .differs(&file.name, format!("it has {rows} rows, expected {}", self.manifest.rows))
-                .hint("the LIMS wrote fewer or more rows than it says: export again")),
-            _ => Ok(()),
-        }
+        Err(self.differs(&file.name, format!("its digest is {digest}, expected {}", file.sha256)))
+    }
+
+    fn unreadable(&self, file: &ManifestFile, error: &io::Error) -> Finding {
+        unfinished(format!("`{}` cannot be read: {}", file.name, error.kind()), &self.folder)
     }
 
     fn differs(&self, name: &str, message: String) -> Finding {
         found(Code::ExtractDiffers, message, &self.folder.join(name)).hint("export again, and write the manifest last")
     }
-
-    /// What the manifest says the digest of a file is.
-    pub(crate) fn stated(&self, name: &str) -> Option<&str> {
-        self.manifest.files.iter().find(|file| file.name == name).map(|file| file.sha256.as_str())
-    }
-}
-
-/// The digest of a file, with the number of its rows if they are to be counted.
-pub(crate) fn digest_of(path: &Path, counting: bool) -> io::Result<(Option<u64>, String)> {
-    let file = File::open(path)?;
-    if !counting {
-        return Ok((None, digest::of_reader(file)?));
-    }
-    let (rows, sha256) = manifest::count_rows(file).map_err(io::Error::from)?;
-    Ok((Some(rows), sha256))
 }
 
 fn unfinished(message: String, folder: &Path) -> Finding {

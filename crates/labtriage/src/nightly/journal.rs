@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use labtriage_core::finding::Code;
+use labtriage_formats::outputs::{Readers, write_whole};
 use serde_json::{Map, Value, json};
 
 use super::nights::refused;
@@ -113,7 +114,8 @@ impl Journal {
         if let Value::Object(health) = &mut health {
             health.extend(self.facts.clone());
         }
-        write_whole(&self.health, &format!("{health}\n"))
+        let written = write_whole(&self.health, Readers::Anybody, format!("{health}\n").as_bytes());
+        Ok(written.map_err(refused("write", &self.health))?)
     }
 }
 
@@ -132,13 +134,4 @@ fn codes(failure: &Failure) -> Vec<&'static str> {
 fn last_success(health: &Path) -> Value {
     let before = fs::read(health).ok().and_then(|read| serde_json::from_slice::<Value>(&read).ok());
     before.map_or(Value::Null, |before| before["last_success"].clone())
-}
-
-/// Writes beside the file, then renames over it, so that nobody reads half of it. What a killed run has left beside it
-/// is written over.
-pub(crate) fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
-    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let beside = path.with_file_name(format!(".{name}.new"));
-    let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, path));
-    written.map_err(|error| refused("write", path)(error).into())
 }

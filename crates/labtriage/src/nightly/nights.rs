@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use labtriage_core::finding::{Code, Finding};
 use labtriage_formats::digest;
-use labtriage_formats::outputs::{FolderKind, OutputError, OutputFolder};
+use labtriage_formats::outputs::{FolderKind, OutputError, OutputFolder, sync_folder};
 use labtriage_formats::plan_json;
 use labtriage_ledger::records::Published;
 use serde::{Deserialize, Serialize};
@@ -101,6 +101,21 @@ impl Nights {
             }
         }
         Ok((completed, self.sweep()?))
+    }
+
+    /// Whether a night was published here, whatever a ledger says.
+    pub(crate) fn has_published(&self) -> bool {
+        fs::symlink_metadata(self.out.join(CURRENT)).is_ok()
+    }
+
+    /// What is published here is not of this ledger: to go on would begin its history anew.
+    pub(crate) fn is_unknown_to(&self, ledger: &str) -> Finding {
+        let message = format!("a night is published here, but the ledger `{ledger}` knows of none");
+        let finding = Finding::new(Code::NightLost, message).at(&self.out.join(CURRENT).display().to_string(), 0, 0);
+        finding.hint(
+            "give the same `--ledger` as before, or restore it from the backup; to begin without history on purpose, \
+             give a new `--out`",
+        )
     }
 
     fn holds(&self, folder: &Path, published: &Published) -> bool {
@@ -219,11 +234,6 @@ fn sync(folder: &Path) -> io::Result<()> {
         if path.is_dir() { sync(&path)? } else { File::open(&path)?.sync_all()? }
     }
     sync_folder(folder)
-}
-
-/// Writes down which files a folder holds, where the system lets folders be opened.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 /// What the file system refused, as a finding.

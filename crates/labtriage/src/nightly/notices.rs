@@ -4,17 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use labtriage_core::table::PatientIx;
 use labtriage_formats::recalls::{self, Notice as Planned};
-use labtriage_ledger::records::{Notice, Sample, Wanted};
-use labtriage_ledger::states::NoticeState;
+use labtriage_ledger::records::{Notice, Wanted};
+use labtriage_ledger::states::{LineState, NoticeState};
 
 use super::record::Recorder;
 
+/// Tests of samples with what they are, by accession.
+pub(crate) type Lines = BTreeMap<String, Vec<(String, LineState)>>;
+
 impl Recorder<'_> {
-    /// The notices of tonight's plan, and the open ones that it makes needless, in order of number. `samples` are
-    /// tonight's, by accession.
-    pub(crate) fn notices(&self, samples: &BTreeMap<String, Sample>) -> Vec<Notice> {
+    /// The notices of tonight's plan, and the open ones that it makes needless, in order of number. `lines` are those of
+    /// the samples that open notices want something of, as they are from tonight on.
+    pub(crate) fn notices(&self, lines: &Lines) -> Vec<Notice> {
         let mut by_patient: BTreeMap<PatientIx, Vec<Planned>> = BTreeMap::new();
-        for planned in recalls::notices(self.snapshot, self.plan, &[]) {
+        for planned in recalls::notices(self.snapshot, self.plan, &self.answered()) {
             by_patient.entry(planned.patient).or_default().push(planned);
         }
         let mut notices = Vec::new();
@@ -23,30 +26,35 @@ impl Recorder<'_> {
             let before = self.known.open_notice(&self.snapshot.backlog.pseudonym(patient).into());
             kept.extend(before.map(|before| before.id.clone()));
             let id = before.map_or_else(|| format!("N-{}-{:05}", &self.run[..8], n + 1), |before| before.id.clone());
-            notices.extend(self.notice(id, planned, before, samples));
+            notices.extend(self.notice(id, planned, before, lines));
         }
-        let open = self.known.notices.iter().filter(|notice| notice.state.is_open() && !kept.contains(&notice.id));
-        notices.extend(open.filter_map(|notice| self.shrunk(notice, samples)));
+        let open = self.known.notices.iter().filter(|notice| !kept.contains(&notice.id));
+        notices.extend(open.filter_map(|notice| shrunk(notice, lines)));
         notices.sort_by(|a, b| a.id.cmp(&b.id));
         notices
     }
 
+    /// A mark for each line that a practice has answered, be it only since the plan was made: nobody asks again.
+    fn answered(&self) -> Vec<bool> {
+        let backlog = &self.snapshot.backlog;
+        let lines = backlog.lines.iter().map(|line| {
+            let tests = [Some(line.test), line.split_from].into_iter().flatten();
+            let mut codes = tests.map(|test| &self.snapshot.catalogue.tests[test].code);
+            codes.any(|test| self.is_answered(backlog.accession(line.sample), test))
+        });
+        lines.collect()
+    }
+
     /// The notice of a patient. Where several practices ask for a visit, the one with the most pressing line calls:
     /// the patient comes once.
-    fn notice(
-        &self,
-        id: String,
-        mut planned: Vec<Planned>,
-        before: Option<&Notice>,
-        samples: &BTreeMap<String, Sample>,
-    ) -> Option<Notice> {
+    fn notice(&self, id: String, mut planned: Vec<Planned>, before: Option<&Notice>, lines: &Lines) -> Option<Notice> {
         planned.sort_by_key(|planned| (planned.band, planned.requester));
         let first = planned.first()?;
         let (snapshot, network) = (self.snapshot, &self.snapshot.network);
         let booked = before.filter(|before| before.state == NoticeState::Booked);
         let mut wanted: BTreeSet<Wanted> = planned.iter().flat_map(|planned| self.wanted(planned)).collect();
         // What was wanted before and is not planned tonight (it is booked, or its tube has gone) is still to be bled.
-        let still = before.iter().flat_map(|before| &before.wanted).filter(|wanted| self.is_wanted(wanted, samples));
+        let still = before.iter().flat_map(|before| &before.wanted).filter(|wanted| is_wanted(wanted, lines));
         wanted.extend(still.cloned());
         let midnight = |day| network.zone.at(day, 0);
         let (visit, point) = match booked {
@@ -84,22 +92,20 @@ impl Recorder<'_> {
         });
         wanted.collect()
     }
+}
 
-    /// An open notice that the plan does not ask for any more: without the lines that went another way, or withdrawn.
-    fn shrunk(&self, notice: &Notice, samples: &BTreeMap<String, Sample>) -> Option<Notice> {
-        let wanted: Vec<Wanted> =
-            notice.wanted.iter().filter(|wanted| self.is_wanted(wanted, samples)).cloned().collect();
-        match wanted.len() {
-            0 => Some(Notice { state: NoticeState::Withdrawn, ..notice.clone() }),
-            left if left == notice.wanted.len() => None,
-            _ => Some(Notice { wanted, ..notice.clone() }),
-        }
+/// An open notice that the plan does not ask for any more: without the lines that went another way, or withdrawn.
+fn shrunk(notice: &Notice, lines: &Lines) -> Option<Notice> {
+    let wanted: Vec<Wanted> = notice.wanted.iter().filter(|wanted| is_wanted(wanted, lines)).cloned().collect();
+    match wanted.len() {
+        0 => Some(Notice { state: NoticeState::Withdrawn, ..notice.clone() }),
+        left if left == notice.wanted.len() => None,
+        _ => Some(Notice { wanted, ..notice.clone() }),
     }
+}
 
-    /// Whether a line that was wanted is still to be bled, as far as anybody knows.
-    fn is_wanted(&self, wanted: &Wanted, samples: &BTreeMap<String, Sample>) -> bool {
-        let sample = samples.get(&wanted.accession).or_else(|| self.known.samples.get(&wanted.accession));
-        let line = sample.and_then(|sample| sample.line(&wanted.test));
-        line.is_none_or(|line| line.state.is_recall())
-    }
+/// Whether a line that was wanted is still to be bled, as far as anybody knows.
+fn is_wanted(wanted: &Wanted, lines: &Lines) -> bool {
+    let line = lines.get(&wanted.accession).and_then(|lines| lines.iter().find(|(test, _)| *test == wanted.test));
+    line.is_none_or(|(_, state)| state.is_recall())
 }

@@ -56,32 +56,36 @@ pub(crate) struct Recorder<'a> {
     pub(crate) known: &'a Known,
     pub(crate) decisions: &'a Decisions,
     pub(crate) results: &'a Results,
-    /// Accessions of rows that were set aside: they are in the extract, though nobody could read them.
-    pub(crate) set_aside: &'a BTreeSet<&'a str>,
+}
+
+impl Changes {
+    /// A sample as it was and as it is; `gone` when the extract does not have it any more.
+    pub(crate) fn count(&mut self, before: Option<&Sample>, after: &Sample, gone: bool) {
+        self.arrived += u64::from(before.is_none());
+        self.resulted += u64::from(gone && after.state == SampleState::Reported);
+        self.missing += u64::from(gone && after.state == SampleState::Missing);
+    }
 }
 
 impl Recorder<'_> {
-    /// Every sample of tonight and every one that has gone, by accession.
-    pub(crate) fn samples(&self) -> (BTreeMap<String, Sample>, Changes) {
+    /// Accessions of tonight's samples.
+    pub(crate) fn accessions(&self) -> impl Iterator<Item = &str> {
         let backlog = &self.snapshot.backlog;
-        let mut changes = Changes::default();
-        let mut samples = BTreeMap::new();
-        for sample in backlog.samples.indices().filter(|&sample| backlog.samples[sample].lines().len() > 0) {
-            let before = self.known.samples.get(backlog.accession(sample));
-            changes.arrived += u64::from(before.is_none());
-            samples.insert(backlog.accession(sample).to_owned(), self.present(sample, before));
+        let samples = backlog.samples.indices().filter(|&sample| backlog.samples[sample].lines().len() > 0);
+        samples.map(|sample| backlog.accession(sample))
+    }
+
+    /// Whether the extract does not have a sample any more.
+    pub(crate) fn is_gone(&self, accession: &str) -> bool {
+        self.snapshot.backlog.find_sample(accession).is_none()
+    }
+
+    /// A sample from tonight on; `before` is what the ledger knows of it.
+    pub(crate) fn next(&self, accession: &str, before: Option<&Sample>) -> Option<Sample> {
+        match self.snapshot.backlog.find_sample(accession) {
+            Some(sample) => Some(self.present(sample, before)),
+            None => before.map(|before| self.gone(before)),
         }
-        let gone = self.known.samples.values().filter(|before| {
-            let accession = before.accession.as_str();
-            backlog.find_sample(accession).is_none() && !self.set_aside.contains(accession)
-        });
-        for before in gone {
-            let after = self.gone(before);
-            changes.resulted += u64::from(after.state == SampleState::Reported);
-            changes.missing += u64::from(after.state == SampleState::Missing);
-            samples.insert(after.accession.clone(), after);
-        }
-        (samples, changes)
     }
 
     fn present(&self, sample: SampleIx, before: Option<&Sample>) -> Sample {
@@ -247,8 +251,7 @@ impl Recorder<'_> {
     /// What is recorded of a line: what the plan says, unless a practice has answered or the plan cannot undo it.
     fn settled(&self, accession: &str, was: Option<&Line>, planned: Line) -> Line {
         let Some(was) = was else { return planned };
-        let answered = planned.state == LineState::Held && self.is_answered(accession, &planned.test);
-        if answered || (was.state == LineState::Booked && planned.state == LineState::Recalled) {
+        if self.is_answered(accession, &planned.test) && self.leaves_answered(accession, &planned) {
             return was.clone();
         }
         match transitions::line(Some(was.state), planned.state) {
@@ -261,8 +264,22 @@ impl Recorder<'_> {
         }
     }
 
-    fn is_answered(&self, accession: &str, test: &str) -> bool {
-        self.decisions.answered.contains(&(accession.to_owned(), test.to_owned()))
+    /// Whether a practice has answered, be it only since the plan was made.
+    pub(super) fn is_answered(&self, accession: &str, test: &str) -> bool {
+        self.known.answered.contains(accession, test)
+    }
+
+    /// Whether what is planned of an answered line leaves the answer as it is: a hold and a recall do; a run does
+    /// where the plan did not know of the answer, else a person has asked for it. A result or a cancellation goes
+    /// before the answer.
+    fn leaves_answered(&self, accession: &str, planned: &Line) -> bool {
+        match planned.state {
+            LineState::Held | LineState::Recalled => true,
+            LineState::Scheduled | LineState::Waiting | LineState::ProcessedNotReportable => {
+                !self.decisions.answered.contains(accession, &planned.test)
+            }
+            _ => false,
+        }
     }
 }
 

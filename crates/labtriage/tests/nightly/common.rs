@@ -85,8 +85,13 @@ impl Bench {
     }
 
     fn nightly(&self, more: &[&str]) -> Command {
-        let mut command = self.command(&["nightly", "--inbox", "inbox", "--out", "plans", "--ledger", "lab.ledger"]);
-        command.args(["--rule", "band-edf"]).args(more);
+        let mut command = self.command(&["nightly", "--inbox", "inbox", "--rule", "band-edf"]);
+        for [option, value] in [["--out", "plans"], ["--ledger", "lab.ledger"]] {
+            if !more.contains(&option) {
+                command.args([option, value]);
+            }
+        }
+        command.args(more);
         command
     }
 
@@ -99,6 +104,16 @@ impl Bench {
     /// Begins a night, to be killed.
     pub(crate) fn spawn(&self) -> Child {
         self.nightly(&[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// Waits for a night to be planned and written, which somebody else keeps from being recorded.
+    pub(crate) fn wait_until_prepared(&self, minute: usize) {
+        let prepared = self.path("plans").join(format!(".{}.prepared", night(minute)));
+        let since = std::time::Instant::now();
+        while !prepared.exists() {
+            assert!(since.elapsed().as_secs() < 60, "the night was not prepared");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
     }
 
     #[track_caller]

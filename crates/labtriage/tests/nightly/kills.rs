@@ -74,6 +74,16 @@ fn a_first_night_that_is_killed_is_no_obstacle() {
     }
 }
 
+#[test]
+fn what_a_killed_first_night_has_left_is_deleted_and_said() {
+    let bench = Bench::new();
+    bench.extract(0, &[sound(1)]);
+    fs::create_dir_all(bench.path("plans").join(format!(".{}.prepared", night(0)))).unwrap();
+    let (code, words) = bench.run(&[]);
+    assert!(matches!(code, 0 | 1), "{words}");
+    assert!(words.contains("deleted 1 unfinished"), "{words}");
+}
+
 /// Everything hidden in the folder of plans.
 fn hidden(bench: &Bench) -> Vec<String> {
     let entries = fs::read_dir(bench.path("plans")).unwrap();

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use labtriage_ledger::LedgerError;
+use labtriage_ledger::{Address, Ledger, LedgerError};
 
 use crate::common::{Bench, moment, night, sound};
 
@@ -60,6 +60,37 @@ fn a_file_that_was_changed_is_seen() {
     let folder = bench.extract(1, &rows());
     fs::write(folder.join("results.csv"), "accession,patient,test,resulted_at\n").unwrap();
     bench.check_refused(&[], "N005");
+}
+
+#[test]
+fn every_file_of_the_manifest_is_checked_by_what_was_read() {
+    let results = "accession,patient,test,resulted_at\nA1,PT1,UE,2026-11-23T20:00\n";
+    let unread = "not read by anybody\n";
+    for (name, from, to) in [
+        ("backlog.csv", "UE;CRP", "NO;SUC"),
+        ("results.csv", "A1,PT1", "A2,PT2"),
+        ("scenario.toml", "test", "tost"),
+        ("note.txt", "anybody", "someone"),
+    ] {
+        let bench = one_night();
+        let folder = bench.unsealed(1, &rows());
+        fs::write(folder.join("results.csv"), results).unwrap();
+        bench.seal(&folder);
+        fs::write(folder.join("note.txt"), unread).unwrap();
+        let manifest = folder.join("manifest.toml");
+        let entry = format!(
+            "\n[[file]]\nname = \"note.txt\"\nbytes = {}\nsha256 = \"{}\"\n",
+            unread.len(),
+            labtriage_formats::digest::of_bytes(unread.as_bytes())
+        );
+        fs::write(&manifest, fs::read_to_string(&manifest).unwrap() + &entry).unwrap();
+        let whole = fs::read_to_string(folder.join(name)).unwrap();
+        fs::write(folder.join(name), whole.replace(from, to)).unwrap();
+        bench.check_refused(&[], "N005");
+        assert!(bench.run(&[]).1.contains(name), "{name} is named");
+        fs::write(folder.join(name), whole).unwrap();
+        bench.check_published(1);
+    }
 }
 
 #[test]
@@ -176,6 +207,19 @@ fn another_folder_than_the_ledgers_is_refused() {
     bench.check_refused(&[], "N011");
     fs::remove_dir(bench.path("plans").join(night(1))).unwrap();
     bench.check_published(1);
+}
+
+#[test]
+fn a_ledger_that_knows_nothing_of_the_published_night_is_refused() {
+    let bench = one_night();
+    bench.extract(1, &rows());
+    bench.check_refused(&["--ledger", "lap.ledger"], "N010");
+    assert!(!bench.path("lap.ledger").exists(), "a wrong name has begun a ledger");
+    Ledger::create(&Address::File(bench.path("lap.ledger"))).unwrap();
+    bench.check_refused(&["--ledger", "lap.ledger"], "N010");
+    bench.check_published(1);
+    let (code, words) = bench.run(&["--ledger", "lap.ledger", "--out", "anew"]);
+    assert!(matches!(code, 0 | 1), "{words}");
 }
 
 #[test]
