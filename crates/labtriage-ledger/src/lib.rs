@@ -51,9 +51,10 @@ pub use address::Address;
 pub use entry::Head;
 pub use error::{Code, LedgerError};
 pub use pseudonym::OwnedPseudonym;
-pub use read::{Known, Lookup};
+pub use read::{Known, Lookup, Night};
 pub use recalls::Answered;
 pub use samples::Recorded;
+pub use vacuum::Vacuum;
 pub use verify::{Fault, Verified};
 pub use writer::Writer;
 

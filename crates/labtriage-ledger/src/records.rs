@@ -16,7 +16,7 @@ pub use figures::{BandCode, Bench, Codes, Figures, Group, Measure};
 pub use person::{Authorisation, Decision, Override, Query, Vacuumed};
 pub use recall::{Answer, Export, Notice, Wanted};
 pub use run::{Published, Run};
-pub use sample::{Line, Sample};
+pub use sample::{Counted, CountedDiscard, CountedLine, Line, Sample};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -15,6 +15,7 @@ mod fair;
 mod figures;
 mod inputs;
 mod making;
+mod names;
 mod nightly;
 mod proof;
 mod secrets;

@@ -46,7 +46,7 @@ fn decided(desk: &mut Desk, arguments: &SetArguments) -> Result<Override, Failur
         id: next_number(&mut desk.ledger)?,
         action: arguments.action.text().to_owned(),
         details: details(arguments, run_by.map(|by| by.to_string())),
-        who: arguments.by.trim().to_owned(),
+        who: arguments.by.clone(),
         why: arguments.why.trim().to_owned(),
         second: arguments.second.clone(),
         set: desk.at,
