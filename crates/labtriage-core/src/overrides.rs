@@ -25,6 +25,8 @@ pub enum Action {
     },
     /// Propose for discard although it could be tested.
     ForceDiscard,
+    /// Never propose for discard. It says nothing of tests and recalls.
+    Keep,
     /// Give the request another band.
     SetBand(BandIx),
     /// Send to a partner.
@@ -46,6 +48,7 @@ impl Action {
             Self::Hold => "hold",
             Self::ForceTest { .. } => "force-test",
             Self::ForceDiscard => "force-discard",
+            Self::Keep => "keep",
             Self::SetBand(_) => "band",
             Self::Route(_) => "route",
             Self::Cap { .. } => "cap",
@@ -54,6 +57,11 @@ impl Action {
 }
 
 impl Action {
+    /// Whether it is about a whole tube, whatever test it names.
+    pub const fn is_of_the_tube(&self) -> bool {
+        matches!(self, Self::ForceDiscard | Self::Keep)
+    }
+
     /// Where it wants a line run; `None` for an action that names no place.
     fn place(&self) -> Option<(Option<SiteIx>, Option<AnalyserIx>)> {
         match *self {
@@ -74,6 +82,7 @@ impl Action {
         };
         match (self, other) {
             (Self::Hold, acts) | (acts, Self::Hold) => does(acts),
+            (Self::Keep, other) | (other, Self::Keep) => *other == Self::ForceDiscard,
             (Self::ForceDiscard, runs) | (runs, Self::ForceDiscard) => does(runs) && *runs != Self::ForceDiscard,
             _ => {
                 let ((site, analyser), (other_site, other_analyser)) = (place(self), place(other));
@@ -169,6 +178,11 @@ impl Overrides {
     /// The forced discard of a line's sample.
     pub fn force_discard(&self, line: LineIx) -> Option<OverrideIx> {
         self.of(line).find(|(_, about)| about.action == Action::ForceDiscard).map(|(index, _)| index)
+    }
+
+    /// Whether the sample of a line must not be proposed for discard.
+    pub fn keeps(&self, line: LineIx) -> bool {
+        self.of(line).any(|(_, about)| about.action == Action::Keep)
     }
 
     /// The caution with which a line is tested although expired.

@@ -637,6 +637,10 @@ fn discards() {
     let mut fixture = Fixture::new();
     fixture.sample("A1", "PSEUDO1", "SST", &["K"]).collected_hours_ago(60).state(State::PrimaryRefrigerated);
     check(&fixture, |hand| hand.discard("A1", Discard::ImproperStorage).done(), &[]);
+    // A person keeps it.
+    fixture.override_("A1", Action::Keep);
+    check(&fixture, |hand| hand.discard("A1", Discard::ImproperStorage).done(), &[Law::Discards]);
+    check(&fixture, |_| (), &[]);
     // Another line of it can still be run.
     let mut fixture = Fixture::new();
     fixture.sample("A1", "PSEUDO1", "SST", &["K", "CRP"]).collected_hours_ago(60);

@@ -9,7 +9,7 @@ use sqlx::Row;
 use crate::Ledger;
 use crate::error::LedgerError;
 use crate::pseudonym::OwnedPseudonym;
-use crate::records::{Codes, Counted, Export, Figures, Kind, Notice, Override, Published, Record, Run, Sample};
+use crate::records::{Codes, Counted, Export, Figures, Notice, Override, Published, Record, Run, Sample};
 use crate::rows::{PRESENT, known, known_or_dropped, present_rows, present_sql, unreadable};
 use crate::states::{NoticeState, OverrideState, SampleState};
 use crate::store::own_sql;
@@ -212,13 +212,13 @@ impl Ledger {
     /// # Errors
     /// Those of the database.
     pub fn codes(&mut self) -> Result<Option<Codes>, LedgerError> {
-        // A night ends with its figures, so they are near the end.
-        let sql = "SELECT seq, at, body FROM entry WHERE kind = $1 ORDER BY seq DESC LIMIT 1";
-        let row = self
-            .store
-            .run(async |connection| sqlx::query(sql).bind(Kind::Figures.text()).fetch_optional(connection).await)?;
-        let figures: Option<Known<Figures>> = row.map(|row| known(&row)).transpose()?;
-        Ok(figures.and_then(|figures| figures.record.codes))
+        for run in self.runs()?.iter().rev() {
+            let figures = self.history::<Figures>(&run.record.digest)?.pop().and_then(|known| known.record);
+            if let Some(figures) = figures {
+                return Ok(figures.codes);
+            }
+        }
+        Ok(None)
     }
 
     /// Overrides in a state, in order of their last entry.

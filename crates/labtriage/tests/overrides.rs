@@ -92,4 +92,6 @@ fn what_a_plan_would_refuse_cannot_be_set() {
     set(&bench, "--action band --accession A3 --band urgent");
     check("--action hold --request R1", &["C015", "contradicts override O-1"]);
     set(&bench, "--action hold --request R3");
+    check("--action keep --accession A1", &["C015", "contradicts override O-1"]);
+    set(&bench, "--action keep --accession A3");
 }

@@ -17,16 +17,18 @@ enum Word {
     Hold,
     ForceTest,
     ForceDiscard,
+    Keep,
     Band,
     Route,
     Cap,
 }
 
-const WORDS: [(&str, Word); 7] = [
+const WORDS: [(&str, Word); 8] = [
     ("pin", Word::Pin),
     ("hold", Word::Hold),
     ("force-test", Word::ForceTest),
     ("force-discard", Word::ForceDiscard),
+    ("keep", Word::Keep),
     ("band", Word::Band),
     ("route", Word::Route),
     ("cap", Word::Cap),
@@ -138,6 +140,7 @@ fn action(word: Word, entry: &mut Cursor<'_>, known: &Known<'_>) -> Option<Actio
         Word::Hold => Some(Action::Hold),
         Word::ForceTest => entry.required("caution", Value::text).map(|caution| Action::ForceTest { caution }),
         Word::ForceDiscard => Some(Action::ForceDiscard),
+        Word::Keep => Some(Action::Keep),
         Word::Band => entry.required("band", |value| known.bands.find(value)).map(Action::SetBand),
         Word::Route => entry.required("site", |value| partner(value, known)).map(Action::Route),
         Word::Cap => {

@@ -219,6 +219,7 @@ fn figures_of_all_nights_come_back_in_order() {
         let last = Codes { zone: "Europe/Paris".to_owned(), ..codes };
         assert_eq!(ledger.codes().unwrap(), Some(last));
         record(&mut ledger, 2, |writer| writer.run(&run("run-c"))).unwrap();
+        assert_eq!(ledger.codes().unwrap().unwrap().zone, "Europe/Paris", "a night without figures changes nothing");
         let nights: Vec<_> = ledger
             .nights()
             .unwrap()

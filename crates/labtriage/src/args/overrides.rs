@@ -51,6 +51,8 @@ pub(crate) enum ActionName {
     ForceTest,
     /// Propose for discard although it could be tested.
     ForceDiscard,
+    /// Never propose for discard; tests and recalls go their way.
+    Keep,
     /// Give the request another band.
     Band,
     /// Send to a partner.
@@ -66,6 +68,7 @@ impl ActionName {
             Self::Hold => "hold",
             Self::ForceTest => "force-test",
             Self::ForceDiscard => "force-discard",
+            Self::Keep => "keep",
             Self::Band => "band",
             Self::Route => "route",
             Self::Cap => "cap",

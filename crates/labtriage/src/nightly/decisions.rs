@@ -3,7 +3,8 @@
 //! A plan is made from files, so that `check --plan` can make sure of it from files alone. What the ledger knows is
 //! therefore written beside the plan, after the overrides of the extract, as overrides of the same kind. A line whose
 //! practice has answered (the visit is booked or done, the patient declined or is another practice's), and a sample whose
-//! discard is authorised or done, is held: it is neither run nor recalled nor proposed again.
+//! discard is authorised or done, is held: it is neither run nor recalled nor proposed again. A sample whose discard was
+//! rejected is kept: it is not proposed again, and its recalls stand.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -84,6 +85,10 @@ pub(crate) fn decisions(
     {
         write_hold(&mut text, &sample.accession, None, "its discard is authorised", now);
     }
+    let rejected = |sample: &&Sample| sample.state == SampleState::DiscardRejected && free(sample);
+    for sample in known.samples.values().filter(rejected) {
+        write_decision(&mut text, "keep", &sample.accession, None, "its discard was rejected", now);
+    }
     for accession in known.disposed.iter().filter(|accession| !decided_by_people.contains(*accession)) {
         write_hold(&mut text, accession, None, "it was disposed of", now);
     }
@@ -138,7 +143,12 @@ fn hold_lines(
 }
 
 fn write_hold(text: &mut String, accession: &str, test: Option<&str>, why: &str, now: Instant) {
-    text.push_str("\n[[override]]\naction = \"hold\"\n");
+    write_decision(text, "hold", accession, test, why, now);
+}
+
+fn write_decision(text: &mut String, action: &str, accession: &str, test: Option<&str>, why: &str, now: Instant) {
+    text.push_str("\n[[override]]\n");
+    write_text(text, "action", action);
     write_text(text, "accession", accession);
     if let Some(test) = test {
         write_text(text, "test", test);

@@ -168,6 +168,40 @@ fn an_override_of_the_ledger_is_kept_until_it_runs_out() {
 }
 
 #[test]
+fn a_rejected_discard_is_not_proposed_again_and_its_recall_stands() {
+    let old = too_old(7).replace("2026-11-18", "2026-09-18");
+    let bench = Bench::new();
+    bench.extract(0, &[sound(1), old.clone()]);
+    bench.check_published(0);
+    let listed = |bench: &Bench| fs::read_to_string(bench.path("plans/current/discards.csv")).unwrap();
+    assert!(listed(&bench).contains("A7,"));
+    let notice = notices(&bench).pop().unwrap();
+    let rejected = Authorisation {
+        accession: "A7".to_owned(),
+        discard: String::new(),
+        decision: Decision::Reject,
+        who: "A. Manager".to_owned(),
+        second: None,
+        why: Some("still wanted".to_owned()),
+    };
+    bench.ledger().write(moment(0), |writer| writer.decide(&rejected)).unwrap();
+    let decided = bench.sample("A7");
+    for minute in 1..=2 {
+        bench.extract(minute, &[sound(1), old.clone()]);
+        bench.check_published(minute);
+        assert!(!listed(&bench).contains("A7,"), "{}", listed(&bench));
+        let after = bench.sample("A7");
+        assert_eq!((after.state, &after.discard), (SampleState::DiscardRejected, &decided.discard));
+        assert_eq!(after.lines[0].state, LineState::Recalled);
+        let open = notices(&bench);
+        assert_eq!((open.len(), &open[0].id, open[0].state), (1, &notice.id, NoticeState::Open));
+        assert!(fs::read_to_string(bench.path("plans/current/recalls/Z00001.csv")).unwrap().contains("PT7"));
+    }
+    let beside = fs::read_to_string(bench.path("plans/current/inputs/overrides.toml")).unwrap();
+    assert!(beside.contains("action = \"keep\"") && beside.contains("its discard was rejected"), "{beside}");
+}
+
+#[test]
 fn a_decided_discard_stands_whatever_the_plan_says() {
     // Long enough ago that the minimum hold is over too.
     let old = too_old(7).replace("2026-11-18", "2026-09-18");

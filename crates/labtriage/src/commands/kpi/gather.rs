@@ -105,7 +105,8 @@ impl Kpi {
     /// The figures of the nights from one local day to another, both included.
     pub(super) fn of(ledger: &mut Ledger, from: Option<NaiveDate>, to: Option<NaiveDate>) -> Result<Self, LedgerError> {
         let mut all = ledger.nights()?;
-        let codes = ledger.codes()?.unwrap_or_default();
+        let last = all.iter().rev().find_map(|night| night.figures.as_ref());
+        let codes = last.and_then(|figures| figures.codes.clone()).unwrap_or_default();
         let zone = desk::zone(Some(&codes), Zone::LONDON);
         let midnight = |day: Day| zone.at(day, 0);
         let span = Period {
