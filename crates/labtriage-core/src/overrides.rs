@@ -1,8 +1,8 @@
 //! What has a person decided? Pins, holds and forced actions, each with who, why and until when.
 
 use crate::network::Network;
-use crate::table::{AnalyserIx, BandIx, LineIx, OverrideIx, RequesterIx, SiteIx, Table, TestIx};
-use crate::time::Instant;
+use crate::table::{AnalyserIx, BandIx, CollectionPointIx, LineIx, OverrideIx, RequesterIx, SiteIx, Table, TestIx};
+use crate::time::{Day, Instant};
 
 /// What an override asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,6 +38,15 @@ pub enum Action {
         /// How many.
         lines_per_day: u32,
     },
+    /// So many visits of a local day at a collection point are booked: no plan can give them to others.
+    Visits {
+        /// Where.
+        point: CollectionPointIx,
+        /// When.
+        day: Day,
+        /// How many.
+        visits: u32,
+    },
 }
 
 impl Action {
@@ -52,11 +61,17 @@ impl Action {
             Self::SetBand(_) => "band",
             Self::Route(_) => "route",
             Self::Cap { .. } => "cap",
+            Self::Visits { .. } => "visits",
         }
     }
 }
 
 impl Action {
+    /// Whether it is about a requester or a collection point, and no sample.
+    pub const fn is_of_no_sample(&self) -> bool {
+        matches!(self, Self::Cap { .. } | Self::Visits { .. })
+    }
+
     /// Whether it is about a whole tube, whatever test it names.
     pub const fn is_of_the_tube(&self) -> bool {
         matches!(self, Self::ForceDiscard | Self::Keep)
@@ -119,7 +134,7 @@ pub struct Target {
 pub struct Override {
     /// What it asks for.
     pub action: Action,
-    /// What it is about; empty for a cap.
+    /// What it is about; empty where it is about no sample.
     pub target: Target,
     /// Who decided.
     pub who: String,

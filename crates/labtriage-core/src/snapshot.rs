@@ -414,7 +414,7 @@ fn resolve(
             continue;
         }
         let lines = targets(backlog, &about);
-        if lines.is_empty() && !matches!(about.action, Action::Cap { .. }) {
+        if lines.is_empty() && !about.action.is_of_no_sample() {
             let message = format!("this `{}` is about nothing in the backlog and is ignored", about.action.text());
             findings.push(place(Finding::new(Code::OverrideUnmatched, message)));
             continue;

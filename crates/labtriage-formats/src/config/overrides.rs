@@ -5,7 +5,7 @@ use labtriage_core::finding::{Code, Finding};
 use labtriage_core::network::Network;
 use labtriage_core::overrides::{Action, Override, Target};
 use labtriage_core::policy::Policy;
-use labtriage_core::table::{AnalyserIx, BandIx, RequesterIx, SiteIx, TestIx};
+use labtriage_core::table::{AnalyserIx, BandIx, CollectionPointIx, RequesterIx, SiteIx, TestIx};
 
 use super::names::{Names, tests_of};
 use super::toml_file::{Cursor, TomlFile, Value, all};
@@ -21,9 +21,10 @@ enum Word {
     Band,
     Route,
     Cap,
+    Visits,
 }
 
-const WORDS: [(&str, Word); 8] = [
+const WORDS: [(&str, Word); 9] = [
     ("pin", Word::Pin),
     ("hold", Word::Hold),
     ("force-test", Word::ForceTest),
@@ -32,6 +33,7 @@ const WORDS: [(&str, Word); 8] = [
     ("band", Word::Band),
     ("route", Word::Route),
     ("cap", Word::Cap),
+    ("visits", Word::Visits),
 ];
 
 /// An override that is kept elsewhere than in a file, by the keys of `overrides.toml`.
@@ -91,6 +93,10 @@ pub fn overrides(
         bands: Names::known("band", Some(policy.bands.iter().map(|band| band.code.as_str()))),
         sites: Names::known("site", Some(network.sites.iter().map(|site| site.code.as_str()))),
         analysers: Names::known("analyser", Some(network.analysers.iter().map(|analyser| analyser.code.as_str()))),
+        points: Names::known(
+            "collection point",
+            Some(network.collection_points.iter().map(|point| point.code.as_str())),
+        ),
         requesters: Names::known("requester", Some(network.requesters.iter().map(|requester| requester.ods.as_str()))),
     };
     let mut root = toml.root();
@@ -108,6 +114,7 @@ struct Known<'n> {
     sites: Names<SiteIx>,
     analysers: Names<AnalyserIx>,
     requesters: Names<RequesterIx>,
+    points: Names<CollectionPointIx>,
 }
 
 fn read(mut entry: Cursor<'_>, known: &Known<'_>) -> Option<Override> {
@@ -115,7 +122,7 @@ fn read(mut entry: Cursor<'_>, known: &Known<'_>) -> Option<Override> {
     let word = entry.required("action", |value| value.choice(&WORDS))?;
     let action = action(word, &mut entry, known);
     let target = match word {
-        Word::Cap => Some(Target::default()),
+        Word::Cap | Word::Visits => Some(Target::default()),
         _ => target(&mut entry, known),
     };
     let who = entry.required("who", Value::text);
@@ -147,6 +154,12 @@ fn action(word: Word, entry: &mut Cursor<'_>, known: &Known<'_>) -> Option<Actio
             let requester = entry.required("requester", |value| known.requesters.find(value));
             let lines_per_day = entry.required("lines_per_day", |value| value.whole(0..=u32::MAX));
             Some(Action::Cap { requester: requester?, lines_per_day: lines_per_day? })
+        }
+        Word::Visits => {
+            let point = entry.required("point", |value| known.points.find(value));
+            let day = entry.required("day", Value::date);
+            let visits = entry.required("visits", |value| value.whole(1..=u32::MAX));
+            Some(Action::Visits { point: point?, day: day?, visits: visits? })
         }
     }
 }

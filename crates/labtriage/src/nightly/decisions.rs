@@ -4,16 +4,17 @@
 //! therefore written beside the plan, after the overrides of the extract, as overrides of the same kind. A line whose
 //! practice has answered (the visit is booked or done, the patient declined or is another practice's), and a sample whose
 //! discard is authorised or done, is held: it is neither run nor recalled nor proposed again. A sample whose discard was
-//! rejected is kept: it is not proposed again, and its recalls stand.
+//! rejected is kept: it is not proposed again, and its recalls stand. A booked visit that is still to come takes its place at the
+//! collection point that was offered, so that no other patient is given it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use labtriage_core::catalogue::Catalogue;
 use labtriage_core::network::Network;
 use labtriage_core::overrides::Override;
 use labtriage_core::policy::Policy;
-use labtriage_core::time::{Instant, Minutes};
+use labtriage_core::time::{Day, Instant, Minutes};
 use labtriage_formats::config::defaults::SourcedFile;
 use labtriage_formats::config::{ConfigFile, overrides};
 use labtriage_formats::digest;
@@ -92,6 +93,7 @@ pub(crate) fn decisions(
     for accession in known.disposed.iter().filter(|accession| !decided_by_people.contains(*accession)) {
         write_hold(&mut text, accession, None, "it was disposed of", now);
     }
+    book_visits(&mut text, known, nouns.network, now);
     let file = (!text.is_empty()).then(|| SourcedFile {
         digest: digest::of_bytes(text.as_bytes()),
         file: ConfigFile { name: name.to_owned(), text },
@@ -120,6 +122,28 @@ const fn words(state: NoticeState) -> Option<&'static str> {
         NoticeState::Declined => Some("the recall was declined"),
         NoticeState::NotOurs => Some("the patient is not of the practice that was asked"),
         NoticeState::Open | NoticeState::Withdrawn => None,
+    }
+}
+
+/// The visits that are booked from today on, by collection point and day. Of a point that the network does not have
+/// nobody knows how many it sees.
+fn book_visits(text: &mut String, known: &Known, network: &Network, now: Instant) {
+    let day = |at: Instant| network.zone.day(at);
+    let mut booked: BTreeMap<(&str, Day), u32> = BTreeMap::new();
+    for notice in known.notices.iter().filter(|notice| notice.state == NoticeState::Booked) {
+        let visit = notice.answer.as_ref().and_then(|answer| answer.visit).or(notice.visit);
+        let point =
+            notice.point.as_deref().filter(|code| network.collection_points.iter().any(|one| one.code == *code));
+        if let (Some(visit), Some(point)) = (visit.map(day).filter(|visit| *visit >= day(now)), point) {
+            *booked.entry((point, visit)).or_default() += 1;
+        }
+    }
+    for ((point, day), visits) in booked {
+        text.push_str("\n[[override]]\naction = \"visits\"\n");
+        write_text(text, "point", point);
+        write_text(text, "day", &day.date().to_string());
+        let _ = writeln!(text, "visits = {visits}");
+        write_reason(text, "practices have booked them", now);
     }
 }
 
@@ -153,6 +177,10 @@ fn write_decision(text: &mut String, action: &str, accession: &str, test: Option
     if let Some(test) = test {
         write_text(text, "test", test);
     }
+    write_reason(text, why, now);
+}
+
+fn write_reason(text: &mut String, why: &str, now: Instant) {
     write_text(text, "who", LEDGER);
     write_text(text, "why", why);
     write_text(text, "until", &now.plus(HOLD).to_string());

@@ -54,6 +54,37 @@ fn an_answered_recall_is_not_asked_again() {
 }
 
 #[test]
+fn a_booked_visit_takes_its_place_at_the_collection_point() {
+    // Every point sees one patient a day.
+    let network = include_str!("../../../../config/network.toml");
+    let network: Vec<&str> = network
+        .lines()
+        .map(|line| if line.starts_with("visits_per_day") { "visits_per_day = 1" } else { line })
+        .collect();
+    let bench = Bench::new();
+    let night = |minute: usize, rows: &[String]| {
+        let folder = bench.unsealed(minute, rows);
+        fs::write(folder.join("network.toml"), network.join("\n")).unwrap();
+        bench.seal(&folder);
+        bench.check_published(minute);
+    };
+    night(0, &[too_old(7)]);
+    let offered = notices(&bench).pop().unwrap();
+    let answer = Answer { visit: offered.visit, who: "B. Manager".to_owned(), note: None };
+    let booked: Result<_, LedgerError> =
+        bench.ledger().write(moment(0), |writer| writer.answer("Z00001", &offered.id, NoticeState::Booked, &answer));
+    booked.unwrap();
+    night(1, &[too_old(7), too_old(8)]);
+    let beside = fs::read_to_string(bench.path("plans/current/inputs/overrides.toml")).unwrap();
+    assert!(beside.contains("action = \"visits\"") && beside.contains("visits = 1"), "{beside}");
+    let other = bench.sample("A8").lines[0].clone();
+    assert_eq!(other.state, LineState::Recalled);
+    assert!(other.at.is_some(), "there are other days and points");
+    assert_ne!((other.at, other.place), (offered.visit, offered.point), "two patients for one visit");
+    assert_eq!(bench.sample("A7").lines[0].state, LineState::Booked);
+}
+
+#[test]
 fn an_open_recall_keeps_its_number() {
     let (bench, notice) = with_recall();
     bench.extract(1, &[sound(1), too_old(7)]);
