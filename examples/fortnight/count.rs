@@ -43,7 +43,7 @@ pub(crate) fn tubes(scene: &Scene, nights: u32) -> BTreeMap<String, BTreeMap<Str
 fn of_night(scene: &Scene, night: u32, seen: &mut BTreeSet<String>, counted: &mut Counted) {
     let folder = scene.path("plans").join(name(night));
     let plan: Value = serde_json::from_slice(&fs::read(folder.join("plan.json")).unwrap()).unwrap();
-    let all = |measure: &str| format!("night|{}|all||{measure}", day(night));
+    let all = |measure: &str| format!("night|{}T20:00|all||{measure}", day(night));
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
     let (mut lines, mut arrived) = (0, 0);
     for sample in plan["samples"].as_array().unwrap() {

@@ -128,13 +128,24 @@ impl Capacity {
         }
         this.add_visits(&source);
         for about in overrides.all.iter() {
-            if let Action::Cap { requester, lines_per_day } = about.action {
-                let limits = vec![u64::from(lines_per_day); this.days];
-                let first = this.block(Resource::RequesterCap(requester), limits);
-                this.requester_caps.insert(requester, first);
+            match about.action {
+                Action::Cap { requester, lines_per_day } => {
+                    let limits = vec![u64::from(lines_per_day); this.days];
+                    let first = this.block(Resource::RequesterCap(requester), limits);
+                    this.requester_caps.insert(requester, first);
+                }
+                Action::Visits { point, day, visits } => this.book(point, day, u64::from(visits)),
+                _ => {}
             }
         }
         this
+    }
+
+    /// Takes booked visits out of what is left of a day; a day beyond the horizon has no cells.
+    fn book(&mut self, point: CollectionPointIx, day: Day, visits: u64) {
+        for cell in [self.visits(point, day), self.recall_cap(day)].into_iter().flatten() {
+            self.limits[cell] = self.limits[cell].saturating_sub(visits);
+        }
     }
 
     fn empty(grid: &Grid) -> Self {

@@ -1,8 +1,8 @@
 //! What has a person decided? Pins, holds and forced actions, each with who, why and until when.
 
 use crate::network::Network;
-use crate::table::{AnalyserIx, BandIx, LineIx, OverrideIx, RequesterIx, SiteIx, Table, TestIx};
-use crate::time::Instant;
+use crate::table::{AnalyserIx, BandIx, CollectionPointIx, LineIx, OverrideIx, RequesterIx, SiteIx, Table, TestIx};
+use crate::time::{Day, Instant};
 
 /// What an override asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,6 +25,8 @@ pub enum Action {
     },
     /// Propose for discard although it could be tested.
     ForceDiscard,
+    /// Never propose for discard. It says nothing of tests and recalls.
+    Keep,
     /// Give the request another band.
     SetBand(BandIx),
     /// Send to a partner.
@@ -36,6 +38,15 @@ pub enum Action {
         /// How many.
         lines_per_day: u32,
     },
+    /// So many visits of a local day at a collection point are booked: no plan can give them to others.
+    Visits {
+        /// Where.
+        point: CollectionPointIx,
+        /// When.
+        day: Day,
+        /// How many.
+        visits: u32,
+    },
 }
 
 impl Action {
@@ -46,14 +57,26 @@ impl Action {
             Self::Hold => "hold",
             Self::ForceTest { .. } => "force-test",
             Self::ForceDiscard => "force-discard",
+            Self::Keep => "keep",
             Self::SetBand(_) => "band",
             Self::Route(_) => "route",
             Self::Cap { .. } => "cap",
+            Self::Visits { .. } => "visits",
         }
     }
 }
 
 impl Action {
+    /// Whether it is about a requester or a collection point, and no sample.
+    pub const fn is_of_no_sample(&self) -> bool {
+        matches!(self, Self::Cap { .. } | Self::Visits { .. })
+    }
+
+    /// Whether it is about a whole tube, whatever test it names.
+    pub const fn is_of_the_tube(&self) -> bool {
+        matches!(self, Self::ForceDiscard | Self::Keep)
+    }
+
     /// Where it wants a line run; `None` for an action that names no place.
     fn place(&self) -> Option<(Option<SiteIx>, Option<AnalyserIx>)> {
         match *self {
@@ -74,6 +97,7 @@ impl Action {
         };
         match (self, other) {
             (Self::Hold, acts) | (acts, Self::Hold) => does(acts),
+            (Self::Keep, other) | (other, Self::Keep) => *other == Self::ForceDiscard,
             (Self::ForceDiscard, runs) | (runs, Self::ForceDiscard) => does(runs) && *runs != Self::ForceDiscard,
             _ => {
                 let ((site, analyser), (other_site, other_analyser)) = (place(self), place(other));
@@ -110,7 +134,7 @@ pub struct Target {
 pub struct Override {
     /// What it asks for.
     pub action: Action,
-    /// What it is about; empty for a cap.
+    /// What it is about; empty where it is about no sample.
     pub target: Target,
     /// Who decided.
     pub who: String,
@@ -169,6 +193,11 @@ impl Overrides {
     /// The forced discard of a line's sample.
     pub fn force_discard(&self, line: LineIx) -> Option<OverrideIx> {
         self.of(line).find(|(_, about)| about.action == Action::ForceDiscard).map(|(index, _)| index)
+    }
+
+    /// Whether the sample of a line must not be proposed for discard.
+    pub fn keeps(&self, line: LineIx) -> bool {
+        self.of(line).any(|(_, about)| about.action == Action::Keep)
     }
 
     /// The caution with which a line is tested although expired.

@@ -69,7 +69,7 @@ impl Snapshot {
         }
         let needed = self.repeats[line] == Repeat::Survives && !self.backlog.lines[line].result_held;
         let open = matches!(self.clocks[line], Clock::Until(closes) if closes > self.now);
-        let decided = |action: &Action| !matches!(action, Action::SetBand(_) | Action::Cap { .. });
+        let decided = |action: &Action| !matches!(action, Action::SetBand(_) | Action::Cap { .. } | Action::Keep);
         let free = self.must_hold(line).is_none() && !self.overrides.of(line).any(|(_, about)| decided(&about.action));
         let slots = self.published_slots(line).filter(|_| needed && open && free)?;
         let works = |slot| self.capacity.limit(self.capacity.analyser_time(slots.analyser, slot)) > 0;

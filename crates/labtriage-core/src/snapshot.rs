@@ -414,7 +414,7 @@ fn resolve(
             continue;
         }
         let lines = targets(backlog, &about);
-        if lines.is_empty() && !matches!(about.action, Action::Cap { .. }) {
+        if lines.is_empty() && !about.action.is_of_no_sample() {
             let message = format!("this `{}` is about nothing in the backlog and is ignored", about.action.text());
             findings.push(place(Finding::new(Code::OverrideUnmatched, message)));
             continue;
@@ -443,8 +443,8 @@ fn targets(backlog: &Backlog, about: &Override) -> Vec<LineIx> {
     };
     let wanted = |line: &LineIx| {
         let facts = &backlog.lines[*line];
-        // A tube is discarded whole, whatever test an override names.
-        matches!(about.action, Action::ForceDiscard)
+        // A tube is discarded or kept whole, whatever test an override names.
+        about.action.is_of_the_tube()
             || about.target.test.is_none_or(|test| facts.test == test || facts.split_from == Some(test))
     };
     samples.into_iter().flat_map(|sample| backlog.samples[sample].lines()).filter(wanted).collect()

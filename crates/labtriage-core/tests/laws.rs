@@ -637,6 +637,10 @@ fn discards() {
     let mut fixture = Fixture::new();
     fixture.sample("A1", "PSEUDO1", "SST", &["K"]).collected_hours_ago(60).state(State::PrimaryRefrigerated);
     check(&fixture, |hand| hand.discard("A1", Discard::ImproperStorage).done(), &[]);
+    // A person keeps it.
+    fixture.override_("A1", Action::Keep);
+    check(&fixture, |hand| hand.discard("A1", Discard::ImproperStorage).done(), &[Law::Discards]);
+    check(&fixture, |_| (), &[]);
     // Another line of it can still be run.
     let mut fixture = Fixture::new();
     fixture.sample("A1", "PSEUDO1", "SST", &["K", "CRP"]).collected_hours_ago(60);
@@ -695,6 +699,24 @@ fn visits() {
         hand.visit("PSEUDO1", 1);
     };
     check(&fixture, of_nobody, &[Law::Visits]);
+}
+
+#[test]
+fn booked_visits_take_their_place() {
+    // The point sees twenty patients a day.
+    for (visits, expected) in [(18, vec![]), (19, vec![Law::Capacity]), (99, vec![Law::Capacity])] {
+        let mut fixture = Fixture::new();
+        fixture.sample("A1", "PSEUDO1", "SST", &["K"]).collected_hours_ago(30);
+        fixture.sample("A2", "PSEUDO2", "SST", &["K"]).collected_hours_ago(30);
+        let day = fixture.snapshot().grid.first_day().plus_days(1);
+        fixture.override_("", Action::Visits { point: CollectionPointIx::from_row(0), day, visits });
+        check(&fixture, |hand| hand.visit("PSEUDO1", 1).visit("PSEUDO2", 1).done(), &expected);
+        check(
+            &fixture,
+            |hand| hand.visit("PSEUDO1", 1).visit("PSEUDO2", 2).done(),
+            &expected[..usize::from(visits == 99)],
+        );
+    }
 }
 
 #[test]

@@ -902,7 +902,7 @@ fn overrides_actions() {
             ),
         ],
         r#"
-overrides.toml:2:10: C003 `action` is "pn", expected one of `pin`, `hold`, `force-test`, `force-discard`, `band`, `route`, `cap`
+overrides.toml:2:10: C003 `action` is "pn", expected one of `pin`, `hold`, `force-test`, `force-discard`, `keep`, `band`, `route`, `cap`, `visits`
   hint: did you mean `pin`?
 overrides.toml:11:1: C004 missing key `band` in `override`
 "#,

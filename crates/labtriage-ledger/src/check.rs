@@ -21,16 +21,20 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Fault`] names the first entry that does not hold; and those of the database.
     pub fn verify(&mut self, anchor: Option<Head>) -> Result<Verified, LedgerError> {
-        let mut open = self.store.reading()?;
-        let head = open.head()?;
-        let mut chain = Chain::new(anchor);
-        let exports = entries(&mut open, &mut chain)?;
-        let dropped = chain.finish(&head)?;
-        latest(&mut open)?;
-        let present = keys(&mut open)?;
-        named(&mut open, exports)?;
-        Ok(Verified { head, dropped, present })
+        verified(&mut self.store.reading()?, anchor)
     }
+}
+
+/// The same, within a transaction.
+pub(crate) fn verified(open: &mut Open<'_>, anchor: Option<Head>) -> Result<Verified, LedgerError> {
+    let head = open.head()?;
+    let mut chain = Chain::new(anchor);
+    let exports = entries(open, &mut chain)?;
+    let dropped = chain.finish(&head)?;
+    latest(open)?;
+    let present = keys(open)?;
+    named(open, exports)?;
+    Ok(Verified { head, dropped, present })
 }
 
 /// Follows the chain; returns whom each export names.

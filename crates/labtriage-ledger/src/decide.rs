@@ -35,7 +35,8 @@ impl Writer<'_> {
             hold_is_over(&before, discard, self.at())?;
         }
         let discard = Box::new(decided(discard, &decision, self.at()));
-        let after = Sample { state, because: decision.why.clone(), discard: Some(discard), ..before };
+        // Why stands in the discard: there it outlives the disposal and the nights to come.
+        let after = Sample { state, because: None, discard: Some(discard), ..before };
         self.record(&decision)?;
         self.record(&after)?;
         Ok(after)
@@ -102,7 +103,8 @@ fn decided(discard: &Discard, decision: &Authorisation, at: Instant) -> Discard 
     match decision.decision {
         Decision::Dispose => Discard { disposed: Some(at), disposed_by: who, ..discard },
         Decision::Authorise | Decision::Reject => {
-            Discard { decided: Some(at), decided_by: who, second: decision.second.clone(), ..discard }
+            let (second, decided_because) = (decision.second.clone(), decision.why.clone());
+            Discard { decided: Some(at), decided_by: who, second, decided_because, ..discard }
         }
     }
 }

@@ -12,7 +12,7 @@ use futures_util::TryStreamExt;
 use labtriage_core::time::Instant;
 use serde::{Deserialize, Serialize};
 
-use crate::check::ENTRIES;
+use crate::check::{ENTRIES, verified};
 use crate::entry::{Body, Entry, Head, Projected};
 use crate::error::LedgerError;
 use crate::records::Kind;
@@ -83,8 +83,8 @@ impl Ledger {
     }
 }
 
-/// Restores a backup into a ledger that is not there yet or holds nothing, and verifies it. When it
-/// fails, nothing of it is recorded.
+/// Restores a backup into a ledger that is not there yet or holds nothing, and verifies it before it stands. When it
+/// fails, nothing of it is recorded: an empty ledger may be left, into which another backup can be restored.
 ///
 /// # Errors
 /// [`LedgerError::NotEmpty`], [`LedgerError::Dump`] for a file that is no whole backup,
@@ -102,8 +102,11 @@ pub fn restore(file: &Path, to: &Address) -> Result<Verified, LedgerError> {
         return Err(LedgerError::NotEmpty { address: to.to_string(), entries });
     }
     // The moment is that of the entries; a restore records nothing of its own.
-    ledger.write(Instant::from_epoch_minutes(0), |writer| fill(writer, &mut lines, file))?;
-    ledger.verify(None)
+    ledger.write(Instant::from_epoch_minutes(0), |writer| {
+        fill(writer, &mut lines, file)?;
+        writer.settle()?;
+        verified(&mut writer.open, None)
+    })
 }
 
 fn fill(

@@ -171,6 +171,14 @@ pub enum LedgerError {
         /// Why it may not.
         why: &'static str,
     },
+    /// A patient is called back by one notice at a time.
+    #[error("recall notice {id}: its patient has another open notice, {other}")]
+    SecondNotice {
+        /// The notice.
+        id: String,
+        /// The one that is open.
+        other: String,
+    },
     /// One person is not enough.
     #[error("sample {accession} cannot be collected again: its discard needs two different people, found {found}")]
     SecondPerson {
@@ -241,7 +249,7 @@ impl LedgerError {
             Self::HoldNotOver { .. } => Code::HoldNotOver,
             Self::Unknown { .. } => Code::Unknown,
             Self::Identity { .. } => Code::Identity,
-            Self::Contradiction { .. } => Code::Contradiction,
+            Self::SecondNotice { .. } | Self::Contradiction { .. } => Code::Contradiction,
         }
     }
 

@@ -53,9 +53,10 @@ pub use entry::Head;
 pub use error::{Code, LedgerError};
 pub use names::Names;
 pub use pseudonym::OwnedPseudonym;
-pub use read::{Known, Lookup};
+pub use read::{Known, Lookup, Night};
 pub use recalls::Answered;
 pub use samples::Recorded;
+pub use vacuum::Vacuum;
 pub use verify::{Fault, Verified};
 pub use writer::Writer;
 

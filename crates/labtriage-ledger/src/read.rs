@@ -1,6 +1,6 @@
 //! What does the ledger know? Every question that has an answer in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::TryStreamExt;
 use labtriage_core::time::Instant;
@@ -9,8 +9,8 @@ use sqlx::Row;
 use crate::Ledger;
 use crate::error::LedgerError;
 use crate::pseudonym::OwnedPseudonym;
-use crate::records::{Export, Figures, Notice, Override, Published, Record, Run, Sample};
-use crate::rows::{PRESENT, known, known_or_dropped, present_sql};
+use crate::records::{Codes, Counted, Export, Figures, Notice, Override, Published, Record, Run, Sample};
+use crate::rows::{PRESENT, known, known_or_dropped, present_sql, unreadable};
 use crate::states::{NoticeState, OverrideState, SampleState};
 use crate::store::own_sql;
 
@@ -23,6 +23,14 @@ pub struct Known<R> {
     pub at: Instant,
     /// What it says.
     pub record: R,
+}
+
+impl<R> Known<Option<R>> {
+    /// The same, unless `vacuum` has dropped what it said.
+    pub fn kept(self) -> Option<Known<R>> {
+        let Self { seq, at, record } = self;
+        Some(Known { seq, at, record: record? })
+    }
 }
 
 /// What samples to look for.
@@ -38,6 +46,15 @@ pub enum Lookup {
     Practice(String),
     /// All in a state.
     State(SampleState),
+}
+
+/// A night that was recorded.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Night {
+    /// Its run.
+    pub run: Known<Run>,
+    /// Its figures, where it has recorded them.
+    pub figures: Option<Figures>,
 }
 
 const HISTORY: &str = "SELECT seq, at, body FROM entry WHERE kind = $1 AND subject = $2 ORDER BY seq";
@@ -110,6 +127,30 @@ impl Ledger {
         })
     }
 
+    /// What is counted of every sample as it is now, one after the other, in no order.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn each_counted(&mut self, mut each: impl FnMut(Counted<'_>)) -> Result<(), LedgerError> {
+        let sql = "SELECT e.seq, e.body FROM present p JOIN entry e ON e.seq = p.seq WHERE p.kind = 'sample'";
+        let mut failed = None;
+        self.store.run(async |connection| {
+            let mut rows = sqlx::query(sql).fetch(connection);
+            while let Some(row) = rows.try_next().await? {
+                let body: &str = row.try_get(1)?;
+                match serde_json::from_str(body) {
+                    Ok(counted) => each(counted),
+                    Err(_) => {
+                        failed = Some(unreadable(row.try_get(0)?));
+                        break;
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        failed.map_or(Ok(()), Err)
+    }
+
     /// What was recorded of a subject, in order; where `vacuum` has dropped a body, the moment only.
     ///
     /// # Errors
@@ -169,18 +210,32 @@ impl Ledger {
         Ok(self.all()?.pop())
     }
 
-    /// The figures of all nights, the oldest first.
+    /// All nights with their figures, the oldest first.
     ///
     /// # Errors
     /// Those of the database.
-    pub fn figures(&mut self) -> Result<Vec<Known<Figures>>, LedgerError> {
-        let mut all = Vec::new();
+    pub fn nights(&mut self) -> Result<Vec<Night>, LedgerError> {
+        let mut nights = Vec::new();
         for run in self.runs()? {
             // A night is recorded once, so its figures are there at most once.
-            let figures = self.history::<Figures>(&run.record.digest)?.pop();
-            all.extend(figures.and_then(|Known { seq, at, record }| Some(Known { seq, at, record: record? })));
+            let figures = self.history::<Figures>(&run.record.digest)?.pop().and_then(|known| known.record);
+            nights.push(Night { run, figures });
         }
-        Ok(all)
+        Ok(nights)
+    }
+
+    /// What the configuration of the last night with figures says of the codes in the ledger, if it says so.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn codes(&mut self) -> Result<Option<Codes>, LedgerError> {
+        for run in self.runs()?.iter().rev() {
+            let figures = self.history::<Figures>(&run.record.digest)?.pop().and_then(|known| known.record);
+            if let Some(figures) = figures {
+                return Ok(figures.codes);
+            }
+        }
+        Ok(None)
     }
 
     /// Overrides in a state, in order of their last entry.
@@ -223,12 +278,14 @@ impl Ledger {
     /// # Errors
     /// Those of the database.
     pub fn exports_of_file(&mut self, digest: &str) -> Result<Vec<Known<Export>>, LedgerError> {
-        let mut found: Vec<Known<Export>> = self.present("request", digest)?;
-        for Known { seq, at, record } in self.history::<Export>(digest)? {
-            found.extend(record.map(|record| Known { seq, at, record }));
+        let locked: Vec<Known<Export>> = self.present("request", digest)?;
+        let left: BTreeSet<String> = locked.into_iter().map(|known| known.record.digest).collect();
+        let mut found = Vec::new();
+        // The same file may have left more than once; its present state is the last time.
+        for digest in left.iter().map(String::as_str).chain([digest].into_iter().filter(|one| !left.contains(*one))) {
+            found.extend(self.history::<Export>(digest)?.into_iter().filter_map(Known::kept));
         }
         found.sort_by_key(|known| known.seq);
-        found.dedup_by_key(|known| known.seq);
         Ok(found)
     }
 
@@ -250,12 +307,29 @@ impl Ledger {
         Ok(exports)
     }
 
-    /// All exports, the oldest first.
+    /// Whether a word names a sample, request, recall notice or practice of another requester than this one, or a
+    /// patient: what a practice may not read. A request code that both have used is this one's too.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn is_anothers(&mut self, word: &str, practice: &str) -> Result<bool, LedgerError> {
+        let sql = "SELECT p.kind FROM present p WHERE p.patient = $1 \
+                   OR (p.requester = $1 AND p.requester <> $2) \
+                   OR (p.kind IN ('sample', 'notice') AND p.subject = $1 AND p.requester <> $2) \
+                   OR (p.kind = 'sample' AND p.request = $1 AND p.requester <> $2 AND NOT EXISTS \
+                   (SELECT 1 FROM present o WHERE o.kind = 'sample' AND o.request = $1 AND o.requester = $2)) LIMIT 1";
+        let (word, practice) = (word.to_owned(), practice.to_owned());
+        self.store.run(async |connection| {
+            Ok(sqlx::query(sql).bind(word).bind(practice).fetch_optional(connection).await?.is_some())
+        })
+    }
+
+    /// All exports, the oldest first: a file that left twice is there twice.
     ///
     /// # Errors
     /// Those of the database.
     pub fn exports(&mut self) -> Result<Vec<Known<Export>>, LedgerError> {
-        self.all()
+        Ok(self.entries()?.into_iter().filter_map(Known::kept).collect())
     }
 
     /// Present states of a kind, by one of the keys.

@@ -27,9 +27,9 @@ impl Writer<'_> {
     /// what a practice has answered is kept.
     ///
     /// # Errors
-    /// [`LedgerError::Notice`] when its state may not follow; [`LedgerError::Contradiction`] when its
-    /// patient has another open notice, it wants nothing, or its patient changed;
-    /// [`LedgerError::Identity`], and those of the database.
+    /// [`LedgerError::Notice`] when its state may not follow; [`LedgerError::SecondNotice`] when its patient has
+    /// another open notice; [`LedgerError::Contradiction`] when it wants nothing, or its number is that of another
+    /// patient's; [`LedgerError::Identity`], and those of the database.
     pub fn notices(&mut self, notices: &[Notice]) -> Result<u64, LedgerError> {
         let mut recorded = 0;
         for batch in notices.chunks(BATCH) {
@@ -37,10 +37,13 @@ impl Writer<'_> {
             let names = self.names(&patients)?;
             let patients: Vec<&str> =
                 patients.into_iter().flat_map(|patient| names.of(patient)).map(|name| name.expose()).collect();
-            // All of these patients, by number: those that are meant, and those that stand in the way.
+            let ids: Vec<&str> = batch.iter().map(|notice| notice.id.as_str()).collect();
+            // By number: those that are meant, whosever they are, and those that stand in the way.
             let mut there = BTreeMap::new();
-            for (id, body) in self.bodies(Kind::Notice, "patient", &patients)? {
-                there.insert(id, read(&body)?);
+            for (column, values) in [("patient", &patients), ("subject", &ids)] {
+                for (id, body) in self.bodies(Kind::Notice, column, values)? {
+                    there.insert(id, read(&body)?);
+                }
             }
             for notice in batch {
                 let before = there.get(&notice.id);
@@ -63,7 +66,8 @@ impl Writer<'_> {
     ///
     /// # Errors
     /// [`LedgerError::Unknown`] when the practice has no notice of this number, be there one of another;
-    /// [`LedgerError::Notice`] when it cannot be answered so any more; and those of the database.
+    /// [`LedgerError::Notice`] when it cannot be answered so any more; [`LedgerError::SecondNotice`] when the answer
+    /// would open it again beside another one of its patient; and those of the database.
     pub fn answer(
         &mut self,
         practice: &str,
@@ -80,6 +84,14 @@ impl Writer<'_> {
             return Ok(Answered { notice, left: Vec::new() });
         }
         follows(&notice, Some(&before))?;
+        if notice.state.is_open() && !before.state.is_open() {
+            let names = self.names(&[&notice.patient])?;
+            let mut of_patient: Vec<Notice> = Vec::new();
+            for name in names.of(&notice.patient) {
+                of_patient.extend(self.by_key("patient", name.expose())?);
+            }
+            is_the_only_open(&notice, of_patient.iter(), &names)?;
+        }
         self.record(&notice)?;
         if matches!(before.state, NoticeState::Declined | NoticeState::NotOurs) && notice.state != before.state {
             self.call_again(&before)?;
@@ -155,25 +167,35 @@ fn read(body: &str) -> Result<Notice, LedgerError> {
 fn check<'a>(
     notice: &Notice,
     before: Option<&Notice>,
-    mut others: impl Iterator<Item = &'a Notice>,
+    others: impl Iterator<Item = &'a Notice>,
     names: &Names,
 ) -> Result<(), LedgerError> {
     let wrong = if notice.wanted.is_empty() {
         Some("it wants nothing")
     } else if before.is_some_and(|before| !names.are_one(&before.patient, &notice.patient)) {
-        Some("its patient changed")
-    } else if notice.state.is_open()
-        && others.any(|other| {
-            other.id != notice.id && names.are_one(&other.patient, &notice.patient) && other.state.is_open()
-        })
-    {
-        Some("its patient has another open notice")
+        Some("its number is that of another patient's")
     } else {
         None
     };
-    match wrong {
-        Some(what) => Err(LedgerError::Contradiction { subject: format!("recall notice {}", notice.id), what }),
-        None => follows(notice, before),
+    if let Some(what) = wrong {
+        return Err(LedgerError::Contradiction { subject: format!("recall notice {}", notice.id), what });
+    }
+    is_the_only_open(notice, others, names)?;
+    follows(notice, before)
+}
+
+/// Refuses an open notice of a patient who has another one: both would call.
+fn is_the_only_open<'a>(
+    notice: &Notice,
+    mut others: impl Iterator<Item = &'a Notice>,
+    names: &Names,
+) -> Result<(), LedgerError> {
+    let in_the_way = |other: &&Notice| {
+        other.id != notice.id && names.are_one(&other.patient, &notice.patient) && other.state.is_open()
+    };
+    match others.find(in_the_way).filter(|_| notice.state.is_open()) {
+        Some(other) => Err(LedgerError::SecondNotice { id: notice.id.clone(), other: other.id.clone() }),
+        None => Ok(()),
     }
 }
 

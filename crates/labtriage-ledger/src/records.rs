@@ -17,7 +17,7 @@ pub(crate) use person::CODES;
 pub use person::{Authorisation, Decision, Override, Query, Renamed, Vacuumed};
 pub use recall::{Answer, Export, Notice, Wanted};
 pub use run::{Published, Run};
-pub use sample::{Line, Sample};
+pub use sample::{Counted, CountedDiscard, CountedLine, Line, Sample};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -124,7 +124,7 @@ pub(crate) fn known_or_dropped<R: DeserializeOwned>(row: &AnyRow) -> Result<Know
     Ok(Known { seq, at, record })
 }
 
-fn unreadable(seq: i64) -> LedgerError {
+pub(crate) fn unreadable(seq: i64) -> LedgerError {
     LedgerError::Fault(Fault::Unreadable { seq, kind: "readable".to_owned() })
 }
 

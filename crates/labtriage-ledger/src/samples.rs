@@ -1,5 +1,7 @@
 //! How are the samples of a night recorded? One entry each, and only where something changed.
 
+use labtriage_core::time::Instant;
+
 use crate::error::LedgerError;
 use crate::records::{Discard, Kind, Sample};
 use crate::states::SampleState;
@@ -116,7 +118,7 @@ fn check(before: Option<&Sample>, after: &Sample) -> Result<(), LedgerError> {
     match after.state {
         SampleState::DiscardProposed => match discard {
             None => Err(contradiction(after, "a proposed discard needs its record")),
-            Some(proposed) if decided(proposed) != (None, None, None, None, None) => {
+            Some(proposed) if decided(proposed) != Decided::default() => {
                 Err(contradiction(after, "a proposed discard is not decided yet"))
             }
             Some(_) => Ok(()),
@@ -132,13 +134,12 @@ fn check(before: Option<&Sample>, after: &Sample) -> Result<(), LedgerError> {
     }
 }
 
-type Decided<'a> = (Option<&'a str>, Option<&'a str>, Option<i32>, Option<i32>, Option<&'a str>);
+/// Who has said what of a discard, in order of the record's fields; and when it was decided and done.
+type Decided<'a> = ([Option<&'a str>; 4], [Option<Instant>; 2]);
 
-/// What people have said of a discard.
 fn decided(discard: &Discard) -> Decided<'_> {
-    let minute = |at: Option<labtriage_core::time::Instant>| at.map(labtriage_core::time::Instant::epoch_minutes);
-    let Discard { decided_by, second, decided, disposed, disposed_by, .. } = discard;
-    (decided_by.as_deref(), second.as_deref(), minute(*decided), minute(*disposed), disposed_by.as_deref())
+    let Discard { decided_by, second, decided, decided_because, disposed, disposed_by, .. } = discard;
+    ([decided_by, second, decided_because, disposed_by].map(Option::as_deref), [*decided, *disposed])
 }
 
 pub(crate) fn contradiction(sample: &Sample, what: &'static str) -> LedgerError {

@@ -31,6 +31,10 @@ const SQLITE_SETTINGS: [&str; 3] =
 const POSTGRES_SETTINGS: [&str; 3] =
     ["SET lock_timeout = '5s'", "SET client_min_messages = 'warning'", "SET plan_cache_mode = 'force_custom_plan'"];
 
+/// What frees the room of dropped bodies. SQLite builds the file anew, without what was forgotten, and empties the one
+/// beside it; PostgreSQL keeps the room for later entries.
+const FREE_ROOM: (&str, &str) = ("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM entry");
+
 /// A connection, with the small runtime that serves it.
 pub(crate) struct Store {
     pub(crate) runtime: Runtime,
@@ -128,6 +132,12 @@ impl Store {
     ) -> Result<T, LedgerError> {
         let Self { runtime, connection, address } = self;
         runtime.block_on(work(connection)).map_err(|error| failure(address, &error))
+    }
+
+    /// Frees the room of bodies that were dropped.
+    pub(crate) fn free_room(&mut self) -> Result<(), LedgerError> {
+        let sql = if self.address.is_postgres() { FREE_ROOM.1 } else { FREE_ROOM.0 };
+        self.run(async |connection| sqlx::raw_sql(sql).execute(connection).await.map(drop))
     }
 
     /// Begins to read one state of things, whatever others write meanwhile.

@@ -1,4 +1,4 @@
-//! Which old bodies may be forgotten? Those that a later entry has replaced; their digests stay.
+//! Which old bodies may be forgotten? Those that a later entry has replaced, and questions; their digests stay.
 
 use labtriage_core::time::Instant;
 use sqlx::Row;
@@ -13,22 +13,30 @@ use crate::writer::Writer;
 /// Bodies looked at together.
 const BATCH: i64 = 1000;
 
+/// What a vacuum has done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Vacuum {
+    /// How many bodies it has dropped.
+    pub dropped: u64,
+    /// Why the database has not freed their room, if it has not. They are forgotten all the same, and the next
+    /// vacuum frees it.
+    pub room_kept: Option<LedgerError>,
+}
+
 impl Ledger {
-    /// Drops bodies of entries before a moment, and gives their room back. What the present state
-    /// needs stays: the latest entry of every sample, override and recall notice, open or not; and
-    /// always runs, published plans, authorisations, exports and figures. Returns how many went.
+    /// Drops bodies of entries before a moment, and frees their room. Of samples, overrides and recall notices, open or
+    /// not, the latest entry stays, which is their present state; of questions nothing stays but that one was asked;
+    /// runs, published plans, authorisations, exports, figures and earlier vacuums stay whole.
     ///
     /// # Errors
-    /// Those of the database. When only the room could not be given back, because another program
-    /// reads, [`LedgerError::Locked`]; the bodies are gone then.
-    pub fn vacuum(&mut self, before: Instant, now: Instant, who: &str) -> Result<u64, LedgerError> {
+    /// Those of the database; nothing was dropped then.
+    pub fn vacuum(&mut self, before: Instant, now: Instant, who: &str) -> Result<Vacuum, LedgerError> {
         let dropped = self.write(now, |writer| {
             let dropped = writer.drop_bodies(before)?;
             writer.record(&Vacuumed { before, dropped, who: who.to_owned() })?;
             Ok::<_, LedgerError>(dropped)
         })?;
-        self.store.run(async |connection| sqlx::raw_sql("VACUUM").execute(connection).await.map(drop))?;
-        Ok(dropped)
+        Ok(Vacuum { dropped, room_kept: self.store.free_room().err() })
     }
 }
 

@@ -3,11 +3,17 @@
 //! The chain shows every change, gap and insertion up to its last entry. That the last entries were
 //! not cut off, or all digests not worked out anew, only a head shows that was written down
 //! elsewhere: give it as an anchor.
+//!
+//! A body that is gone must be one that a vacuum may drop, before the moment of a later vacuum, and all of them
+//! together as many as the vacuums have recorded.
+
+use std::collections::BTreeMap;
 
 use thiserror::Error;
 
 use crate::entry::{BEGINNING, Entry, Head};
 use crate::error::Code;
+use crate::records::{Kind, Vacuumed};
 
 /// What does not hold: the first of its kind, by number of entry.
 #[derive(Clone, PartialEq, Eq, Error, Debug)]
@@ -53,6 +59,22 @@ pub enum Fault {
         /// The number in the anchor.
         seq: i64,
     },
+    /// Its body is gone, and no vacuum can have dropped it.
+    #[error("the body of entry {seq} is gone, a {kind} record: no vacuum has dropped it")]
+    Blanked {
+        /// Its number.
+        seq: i64,
+        /// Its kind.
+        kind: String,
+    },
+    /// More or fewer bodies are gone than vacuums have dropped.
+    #[error("{found} bodies are gone, but the vacuums have dropped {recorded}")]
+    Dropped {
+        /// How many are gone.
+        found: u64,
+        /// How many the vacuums have recorded.
+        recorded: u64,
+    },
     /// A body that is no record of its kind.
     #[error("entry {seq} is no {kind} record")]
     Unreadable {
@@ -95,7 +117,7 @@ pub struct Verified {
     /// The last entry: write it down elsewhere, as the anchor of a later check.
     pub head: Head,
     /// Entries whose body was dropped by `vacuum`.
-    pub dropped: i64,
+    pub dropped: u64,
     /// Subjects with a present state.
     pub present: i64,
 }
@@ -105,13 +127,13 @@ pub(crate) struct Chain {
     before: String,
     head: Head,
     suspect: Option<i64>,
-    dropped: i64,
+    gone: Gone,
     anchor: Option<Head>,
 }
 
 impl Chain {
     pub(crate) fn new(anchor: Option<Head>) -> Self {
-        Self { before: BEGINNING.to_owned(), head: Head::beginning(), suspect: None, dropped: 0, anchor }
+        Self { before: BEGINNING.to_owned(), head: Head::beginning(), suspect: None, gone: Gone::default(), anchor }
     }
 
     /// The next entry.
@@ -132,8 +154,9 @@ impl Chain {
                 return Err(Fault::Inserted { seq: self.head.seq });
             }
             self.suspect = Some(entry.seq);
+        } else {
+            self.gone.next(entry)?;
         }
-        self.dropped += i64::from(entry.body.text().is_none());
         self.before = std::mem::replace(&mut self.head, entry.head()).digest;
         self.anchored()
     }
@@ -159,7 +182,7 @@ impl Chain {
     }
 
     /// All entries have been seen; returns the number of those without a body.
-    pub(crate) fn finish(&self, noted: &Head) -> Result<i64, Fault> {
+    pub(crate) fn finish(&self, noted: &Head) -> Result<u64, Fault> {
         if let Some(seq) = self.suspect {
             return Err(Fault::Altered { seq });
         }
@@ -168,8 +191,48 @@ impl Chain {
         }
         match &self.anchor {
             Some(anchor) if anchor.seq > self.head.seq => Err(Fault::Anchor { seq: anchor.seq }),
-            _ => Ok(self.dropped),
+            _ => self.gone.finish(),
         }
+    }
+}
+
+/// The bodies that are gone, held against what vacuums have recorded.
+#[derive(Default)]
+struct Gone {
+    found: u64,
+    recorded: u64,
+    /// Moments of entries that no vacuum so far accounts for, with the first entry of each.
+    unexplained: BTreeMap<i64, (i64, String)>,
+}
+
+impl Gone {
+    fn next(&mut self, entry: &Entry) -> Result<(), Fault> {
+        let kind = Kind::from_text(&entry.kind);
+        let Some(body) = entry.body.text() else {
+            if !kind.is_some_and(Kind::may_be_dropped) {
+                return Err(Fault::Blanked { seq: entry.seq, kind: entry.kind.clone() });
+            }
+            self.found += 1;
+            self.unexplained.entry(entry.at).or_insert_with(|| (entry.seq, entry.kind.clone()));
+            return Ok(());
+        };
+        if kind == Some(Kind::Vacuumed) {
+            let unreadable = |_| Fault::Unreadable { seq: entry.seq, kind: entry.kind.clone() };
+            let vacuumed: Vacuumed = serde_json::from_str(body).map_err(unreadable)?;
+            self.recorded += vacuumed.dropped;
+            self.unexplained.retain(|at, _| *at >= i64::from(vacuumed.before.epoch_minutes()));
+        }
+        Ok(())
+    }
+
+    fn finish(&self) -> Result<u64, Fault> {
+        if let Some((seq, kind)) = self.unexplained.values().min() {
+            return Err(Fault::Blanked { seq: *seq, kind: kind.clone() });
+        }
+        if self.found != self.recorded {
+            return Err(Fault::Dropped { found: self.found, recorded: self.recorded });
+        }
+        Ok(self.found)
     }
 }
 
@@ -189,7 +252,7 @@ mod tests {
         entries
     }
 
-    fn follow(entries: &[Entry], noted: &Head, anchor: Option<Head>) -> Result<i64, Fault> {
+    fn follow(entries: &[Entry], noted: &Head, anchor: Option<Head>) -> Result<u64, Fault> {
         let mut chain = Chain::new(anchor);
         for entry in entries {
             chain.next(entry)?;

@@ -250,16 +250,21 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Writes what is left, notes the last entry, and commits.
-    pub(crate) fn finish(mut self) -> Result<Head, LedgerError> {
+    /// Writes what is left, and notes the last entry.
+    pub(crate) fn settle(&mut self) -> Result<(), LedgerError> {
         self.flush()?;
         let Head { seq, digest } = self.head.clone();
         self.open.run(async |connection| {
             let note = sqlx::query("UPDATE head SET seq = $1, digest = $2 WHERE one = 1").bind(seq).bind(digest);
             note.execute(connection).await
         })?;
-        self.open.commit()?;
-        Ok(self.head)
+        Ok(())
+    }
+
+    /// Everything stands.
+    pub(crate) fn finish(mut self) -> Result<(), LedgerError> {
+        self.settle()?;
+        self.open.commit()
     }
 }
 

@@ -82,13 +82,14 @@ impl Planner<'_> {
         self.snapshot.backlog.samples[sample].lines().find_map(|line| self.snapshot.overrides.force_discard(line))
     }
 
-    /// Whether a sample is proposed for discard: nothing can be run from it any more, and it has
-    /// been kept for the policy's minimum hold.
+    /// Whether a sample is proposed for discard: nothing can be run from it any more, it has been kept for the
+    /// policy's minimum hold, and nobody has decided to keep it.
     fn proposed_discard(&self, sample: SampleIx) -> Option<Discard> {
         if let Some(forced) = self.forced_discard(sample) {
             return Some(Discard::Override(forced));
         }
-        if self.snapshot.backlog.samples[sample].irreplaceable {
+        let facts = &self.snapshot.backlog.samples[sample];
+        if facts.irreplaceable || facts.lines().any(|line| self.snapshot.overrides.keeps(line)) {
             return None;
         }
         let mut latest: Option<Instant> = None;

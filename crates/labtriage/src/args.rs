@@ -293,10 +293,10 @@ pub(crate) enum LedgerCommand {
     /// Save all entries to a file, also while a night is being recorded.
     #[command(after_help = LEDGER_EXAMPLES)]
     Backup(BackupArguments),
-    /// Build a ledger from a backup; there must be none at its address.
+    /// Build a ledger from a backup; there must be none at its address, or an empty one.
     #[command(after_help = LEDGER_EXAMPLES)]
     Restore(RestoreArguments),
-    /// Forget old entries that later ones have replaced; their digests stay.
+    /// Forget old entries that later ones have replaced, and old questions; their digests stay.
     #[command(after_help = LEDGER_EXAMPLES)]
     Vacuum(VacuumArguments),
 }
@@ -345,7 +345,7 @@ pub(crate) struct VacuumArguments {
     #[arg(long, value_name = "DATE", value_parser = day)]
     pub(crate) before: Instant,
     /// Who decides that; it is recorded.
-    #[arg(long, value_name = "USER")]
+    #[arg(long, value_name = "USER", value_parser = named_user)]
     pub(crate) by: String,
 }
 
@@ -387,6 +387,15 @@ fn day(typed: &str) -> Result<Instant, String> {
     let date = typed.parse::<NaiveDate>().ok();
     let midnight = date.and_then(|date| Instant::from_utc(date.and_time(NaiveTime::MIN).and_utc()));
     midnight.ok_or_else(|| "write a date as 2026-06-01".to_owned())
+}
+
+/// A person by name, without blanks around it: whatever is recorded of a person needs somebody to ask.
+fn named_user(typed: &str) -> Result<String, String> {
+    let name = typed.trim();
+    if name.is_empty() || name.chars().any(char::is_control) {
+        return Err("name the person, on one line".to_owned());
+    }
+    Ok(name.to_owned())
 }
 
 fn percent(typed: &str) -> Result<f64, String> {

@@ -5,11 +5,17 @@ use labtriage_core::network::Network;
 use labtriage_core::policy::Policy;
 use labtriage_core::time::{Instant, Minutes, Zone};
 use labtriage_formats::config::defaults;
+use labtriage_ledger::records::Codes;
 use labtriage_ledger::{Address, Ledger};
 
 use crate::args::LookArguments;
 use crate::failure::Failure;
 use crate::inputs::moment;
+
+/// The laboratory's time zone: as its last night has recorded it, else as the configuration has it.
+pub(crate) fn zone(codes: Option<&Codes>, configured: Zone) -> Zone {
+    codes.and_then(|codes| Zone::from_name(&codes.zone)).unwrap_or(configured)
+}
 
 /// An open ledger, the laboratory's configuration and the moment.
 pub(crate) struct Desk {
@@ -18,20 +24,22 @@ pub(crate) struct Desk {
     pub(crate) network: Network,
     pub(crate) policy: Policy,
     pub(crate) at: Instant,
+    zone: Zone,
 }
 
 impl Desk {
     /// Opens the ledger that is named; there must be one.
     pub(crate) fn open(arguments: &LookArguments) -> Result<Self, Failure> {
         let (catalogue, network, policy) = defaults::load(arguments.config.as_deref(), None)?.read()?;
-        let at = moment(arguments.now.as_deref(), network.zone)?;
-        let ledger = Ledger::open(&Address::parse(&arguments.ledger)?)?;
-        Ok(Self { ledger, catalogue, network, policy, at })
+        let mut ledger = Ledger::open(&Address::parse(&arguments.ledger)?)?;
+        let zone = zone(ledger.codes()?.as_ref(), network.zone);
+        let at = moment(arguments.now.as_deref(), zone)?;
+        Ok(Self { ledger, catalogue, network, policy, at, zone })
     }
 
     /// The laboratory's time zone.
     pub(crate) fn zone(&self) -> Zone {
-        self.network.zone
+        self.zone
     }
 
     /// How long ago something was: `2 d 4 h`.

@@ -16,9 +16,50 @@ use labtriage_core::viability::Clock;
 use labtriage_ledger::records::{BandCode, Bench, Codes, Figures, Group, Line, Measure, Notice, Sample};
 use labtriage_ledger::states::{LineState, SampleState};
 
-/// Band, discipline and requester.
-type Key = (String, String, String);
-type Groups = BTreeMap<Key, BTreeMap<Measure, i64>>;
+use crate::names::{NameIx, Names};
+
+type Counts = BTreeMap<Measure, i64>;
+
+/// Counts by band, discipline and requester.
+#[derive(Clone, Default, Debug)]
+struct Groups {
+    names: Names,
+    counts: BTreeMap<[NameIx; 3], Counts>,
+}
+
+impl Groups {
+    /// The counts of a group.
+    fn of(&mut self, band: &str, discipline: &str, requester: &str) -> &mut Counts {
+        let key = [band, discipline, requester].map(|name| self.names.of(name));
+        self.counts.entry(key).or_default()
+    }
+
+    /// The counts of the group that a line of the night belongs to.
+    fn of_line(&mut self, snapshot: &Snapshot, line: LineIx) -> &mut Counts {
+        let backlog = &snapshot.backlog;
+        let test = &snapshot.catalogue.tests[backlog.lines[line].test];
+        let requester = backlog.requests[backlog.request_of(line)].requester;
+        self.of(
+            &snapshot.policy.bands[snapshot.bands[line]].code,
+            &snapshot.catalogue.disciplines[test.discipline],
+            &snapshot.network.requesters[requester].ods,
+        )
+    }
+
+    /// The groups of which something was counted, in order of their names.
+    fn into_records(self) -> Vec<Group> {
+        let Self { names, counts } = self;
+        let counted = counts.into_iter().filter(|(_, counts)| !counts.is_empty());
+        let mut groups: Vec<Group> = counted
+            .map(|(key, counts)| {
+                let [band, discipline, requester] = key.map(|name| names.text(name).to_owned());
+                Group { band, discipline, requester, counts }
+            })
+            .collect();
+        groups.sort_by(|a, b| (&a.band, &a.discipline, &a.requester).cmp(&(&b.band, &b.discipline, &b.requester)));
+        groups
+    }
+}
 
 /// Hours from now, and what expires within them.
 const EXPIRY: [(i32, Measure); 5] = [
@@ -41,9 +82,6 @@ const SINCE: [Measure; 8] = [
     Measure::RecallsSent,
 ];
 
-/// What practices answer by day, and no night can count: `kpi` finds it in the entries of the ledger.
-const BY_DAY: [Measure; 3] = [Measure::RecallsBooked, Measure::RecallsDone, Measure::RecallsDeclined];
-
 /// The figures of a night; `run` is the digest of its run. Without `happened`, as on the first night,
 /// what happened since the night before is unknown.
 pub(crate) fn figures(
@@ -53,44 +91,31 @@ pub(crate) fn figures(
     summary: &Summary,
     happened: Option<&Happened>,
 ) -> Figures {
-    let mut groups = happened.map_or_else(Groups::new, |happened| happened.groups.clone());
+    let mut groups = happened.map_or_else(Groups::default, |happened| happened.groups.clone());
     for (line, &disposition) in plan.lines.enumerate() {
-        count_line(snapshot, line, disposition, groups.entry(key_of(snapshot, line)).or_default());
+        count_line(snapshot, line, disposition, groups.of_line(snapshot, line));
     }
     for sample in snapshot.backlog.samples.indices().filter(|&sample| plan.samples[sample].discard.is_some()) {
         count_discard(snapshot, sample, &mut groups);
     }
-    let groups = groups.into_iter().filter(|(_, counts)| !counts.is_empty());
-    let group = |((band, discipline, requester), counts)| Group { band, discipline, requester, counts };
-    let known = |measure: &Measure| !BY_DAY.contains(measure) && (happened.is_some() || !SINCE.contains(measure));
+    let known = |measure: &Measure| happened.is_some() || !SINCE.contains(measure);
     let counted = Measure::ALL.iter().copied().filter(known);
     Figures {
         run: run.to_owned(),
         counted: counted.collect::<BTreeSet<_>>(),
-        groups: groups.map(group).collect(),
+        groups: groups.into_records(),
         benches: benches(snapshot, plan),
         unfairness: summary.fairness.as_ref().and_then(unfairness),
         codes: Some(codes(snapshot)),
     }
 }
 
-fn key_of(snapshot: &Snapshot, line: LineIx) -> Key {
-    let backlog = &snapshot.backlog;
-    let test = &snapshot.catalogue.tests[backlog.lines[line].test];
-    let requester = backlog.requests[backlog.request_of(line)].requester;
-    (
-        snapshot.policy.bands[snapshot.bands[line]].code.clone(),
-        snapshot.catalogue.disciplines[test.discipline].clone(),
-        snapshot.network.requesters[requester].ods.clone(),
-    )
-}
-
 /// One more of a measure.
-fn one(counts: &mut BTreeMap<Measure, i64>, measure: Measure) {
+fn one(counts: &mut Counts, measure: Measure) {
     *counts.entry(measure).or_default() += 1;
 }
 
-fn count_line(snapshot: &Snapshot, line: LineIx, disposition: Disposition, counts: &mut BTreeMap<Measure, i64>) {
+fn count_line(snapshot: &Snapshot, line: LineIx, disposition: Disposition, counts: &mut Counts) {
     one(counts, Measure::Backlog);
     let facts = &snapshot.backlog.lines[line];
     let decided = match disposition {
@@ -126,7 +151,7 @@ fn count_line(snapshot: &Snapshot, line: LineIx, disposition: Disposition, count
 }
 
 /// Counts how soon a line expires as it is kept now; returns whether it has.
-fn count_clock(snapshot: &Snapshot, line: LineIx, counts: &mut BTreeMap<Measure, i64>) -> bool {
+fn count_clock(snapshot: &Snapshot, line: LineIx, counts: &mut Counts) -> bool {
     match snapshot.clocks[line] {
         Clock::Until(closes) if closes > snapshot.now => {
             let left = closes.since(snapshot.now).get();
@@ -159,7 +184,7 @@ fn elsewhere(snapshot: &Snapshot, line: LineIx, disposition: Disposition) -> boo
 /// A sample counts where its first line does.
 fn count_discard(snapshot: &Snapshot, sample: SampleIx, groups: &mut Groups) {
     if let Some(line) = snapshot.backlog.samples[sample].lines().next() {
-        one(groups.entry(key_of(snapshot, line)).or_default(), Measure::DiscardsProposed);
+        one(groups.of_line(snapshot, line), Measure::DiscardsProposed);
     }
 }
 
@@ -227,7 +252,7 @@ pub(crate) struct Happened {
 impl Happened {
     /// Nothing yet; bands and disciplines are those of the night's snapshot.
     pub(crate) fn new(snapshot: &Snapshot) -> Self {
-        Self { codes: codes(snapshot), groups: Groups::new() }
+        Self { codes: codes(snapshot), groups: Groups::default() }
     }
 
     /// A sample as it was before this night (`None`: it is new) and as it is now.
@@ -276,8 +301,8 @@ impl Happened {
         if found.is_empty() {
             return;
         }
-        let discipline = self.codes.disciplines.get(test).cloned().unwrap_or_default();
-        let counts = self.groups.entry((band.to_owned(), discipline, requester.to_owned())).or_default();
+        let discipline = self.codes.disciplines.get(test).map_or("", String::as_str);
+        let counts = self.groups.of(band, discipline, requester);
         for (measure, count) in found {
             *counts.entry(measure).or_default() += count;
         }

@@ -16,6 +16,7 @@ mod figures;
 mod inputs;
 mod lock;
 mod making;
+mod names;
 mod nightly;
 mod proof;
 mod secrets;

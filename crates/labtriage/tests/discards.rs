@@ -80,9 +80,17 @@ fn several_tubes_are_decided_whole_or_not_at_all() {
 #[test]
 fn every_discard_leaves_a_record_and_a_report() {
     let bench = bench();
-    bench.done(&format!("discards authorise A3 A4 --by A._Manager --second B._Chief {LEDGER}"), 0);
+    bench.done(&format!("discards authorise A3 A4 --by A._Manager --second B._Chief --why too_old {LEDGER}"), 0);
     bench.done(&format!("discards dispose A4 A3 --by C._Porter --notified-via telephone --out gone {LEDGER}"), 0);
     bench.done(&format!("discards reject A5 --by A._Manager --why =still_wanted --out kept {LEDGER}"), 0);
+    // Why it was decided so is kept, whatever happens to the sample afterwards.
+    let rejected = bench.done(&format!("discards list --state all {LEDGER}"), 0);
+    assert!(rejected.contains("A. Manager: =still wanted") && rejected.contains("and B. Chief: too old"), "{rejected}");
+    let json: serde_json::Value =
+        serde_json::from_str(&bench.done(&format!("discards list --state rejected --json {LEDGER}"), 0)).unwrap();
+    assert_eq!(json["discards"][0]["decision_reason"], "=still wanted");
+    let status = bench.done(&format!("status --sample A4 --by A {LEDGER}"), 0);
+    assert!(status.starts_with("sample A4: disposed of, by C. Porter (too old)\n"), "{status}");
     let mut reader = csv::Reader::from_path(bench.path("gone/records.csv")).unwrap();
     let header = reader.headers().unwrap().clone();
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
@@ -97,6 +105,7 @@ fn every_discard_leaves_a_record_and_a_report() {
         ("storage_history", "2026-11-10 09:00 primary refrigerated"),
         ("limit_test", "UE"),
         ("reason_code (HL7 table 0490)", "RR"),
+        ("decision_reason", "too old"),
         ("proposed_by", "system"),
         ("authorised_by", "A. Manager"),
         ("second_checker", "B. Chief"),
@@ -112,6 +121,7 @@ fn every_discard_leaves_a_record_and_a_report() {
     }
     let report = bench.read("gone/reports/Z00001.txt");
     assert!(report.starts_with("To Z00001: sample A4 of request R4\n"), "{report}");
+    assert!(report.contains("  It was decided so because: too old.\n"), "{report}");
     assert!(
         report.contains("disposed of on 2026-11-24 09:00") && report.contains("a new sample is needed"),
         "{report}"
@@ -125,7 +135,8 @@ fn every_discard_leaves_a_record_and_a_report() {
     assert!(
         kept.report_issued && kept.notified == Some(after(780)) && kept.notified_via.as_deref() == Some("telephone")
     );
-    bench.done(&format!("discards report A3 A4 --out again {LEDGER}"), 0);
+    let again = bench.done(&format!("discards report A4 A3 A4 --out again {LEDGER}"), 0);
+    assert!(again.contains("2 records"), "{again}");
     for file in files(&bench.path("gone")) {
         let name = file.strip_prefix(bench.path("gone")).unwrap();
         assert_eq!(std::fs::read(&file).unwrap(), std::fs::read(bench.path("again").join(name)).unwrap());

@@ -62,6 +62,11 @@ fn every_file_that_leaves_is_registered_and_tells_later_whom_it_names() {
     let all = json["exports"].as_array().unwrap();
     assert_eq!((all.len(), all[0]["recipient"].as_str()), (2, Some(recipient.as_str())));
     assert_eq!(all[1]["recipient"].as_str(), Some("Z00002, not locked"));
+    // The same list again is the same file, and has left twice.
+    bench.done(&format!("{EXPORT} {LEDGER} --recipient Z00001={recipient} --out again"), 0);
+    let listed = bench.done(&format!("exports list --practice Z00002 {LOOK}"), 0);
+    assert!(listed.ends_with("2 files\n"), "{listed}");
+    assert_eq!(whose("lists/practices/Z00002.csv").matches(": as it left").count(), 2);
 }
 
 #[test]
@@ -91,7 +96,7 @@ fn nothing_leaves_that_is_not_registered() {
     assert_eq!(bench.ledger().exports().unwrap().len(), 0);
     bench.refused(&format!("{EXPORT} --ledger none.ledger --by A --out x"), &["L002"]);
     bench.refused(&format!("{EXPORT} --ledger lab.ledger --out x"), &["--by"]);
-    bench.refused(&format!("{EXPORT} --ledger lab.ledger --by _ --out x"), &["L020"]);
+    bench.refused(&format!("{EXPORT} --ledger lab.ledger --by _ --out x"), &["name the person"]);
     bench.refused(&format!("{EXPORT} --ledger lab.ledger --by 9434765919 --out x"), &["L019"]);
     assert!(!bench.path("x").exists(), "a list left without being registered");
 }
@@ -184,6 +189,17 @@ fn answers_are_recorded_once_corrected_by_time_and_given_back_where_they_cannot_
     assert!(bench.read("back-rejects.csv").contains("2,\"the ledger says that new samples were taken already"));
     assert_eq!((notice("N-R3").state, line("A3")), (NoticeState::Done, LineState::ReBled));
     assert_eq!((notice("N-R5").state, line("A5")), (NoticeState::NotOurs, LineState::Held));
+    // The patient is called again for another tube: the first answer cannot be turned into a second open recall.
+    acknowledge("R5,declined,\n", "Z00002", 0);
+    let again = Notice {
+        id: "N-AGAIN".to_owned(),
+        requester: "Z00001".to_owned(),
+        ..bench.notices().into_iter().find(|one| one.id == "N-R5").unwrap()
+    };
+    bench.record(2900, |writer| writer.notices(std::slice::from_ref(&again)));
+    acknowledge("R5,booked,2026-11-28\n", "Z00002", 0);
+    assert!(bench.read("back-rejects.csv").contains("the patient is called back by another recall by now"));
+    bench.record(2950, |writer| writer.notices(&[again]));
     // A recall that is not needed any more, and one that no night has recorded.
     let withdrawn =
         Notice { state: NoticeState::Withdrawn, ..bench.notices().into_iter().find(|one| one.id == "N-R4").unwrap() };

@@ -178,28 +178,52 @@ fn check(rows: &BTreeMap<String, String>, name: &str, expected: &str) {
 #[test]
 fn nights_are_summed_and_the_last_one_is_told_by_group() {
     let rows = Bench::two_nights().rows(&[]);
-    check(&rows, "night|2024-06-10|all||backlog", "7");
-    check(&rows, "night|2024-06-11|all||backlog", "7");
-    check(&rows, "night|2024-06-11|all||oldest waiting minutes", "90");
-    check(&rows, "night|2024-06-11|all||critical at risk", "0");
-    check(&rows, "night|2024-06-11|band|routine|backlog", "3");
-    check(&rows, "night|2024-06-11|requester|G1|backlog", "6");
-    check(&rows, "night|2024-06-11|discipline|chemistry|waiting", "4");
-    check(&rows, "night|2024-06-11|bench|HUB HUB-CHEM|used", "30");
+    check(&rows, "night|2024-06-10T20:00|all||backlog", "7");
+    check(&rows, "night|2024-06-11T20:00|all||backlog", "7");
+    check(&rows, "night|2024-06-11T20:00|all||oldest waiting minutes", "90");
+    check(&rows, "night|2024-06-11T20:00|all||critical at risk", "0");
+    check(&rows, "night|2024-06-11T20:00|band|routine|backlog", "3");
+    check(&rows, "night|2024-06-11T20:00|requester|G1|backlog", "6");
+    check(&rows, "night|2024-06-11T20:00|discipline|chemistry|waiting", "4");
+    check(&rows, "night|2024-06-11T20:00|bench|HUB HUB-CHEM|used", "30");
     // 7 open lines at 3 a night.
-    check(&rows, "night|2024-06-11|all||tenths of days of backlog", "24");
-    check(&rows, "night|2024-06-11|all||bound", "900");
-    assert!(!rows.contains_key("night|2024-06-10|band|routine|backlog"));
+    check(&rows, "night|2024-06-11T20:00|all||tenths of days of backlog", "24");
+    check(&rows, "night|2024-06-11T20:00|all||bound", "900");
+    assert!(!rows.contains_key("night|2024-06-10T20:00|band|routine|backlog"));
+}
+
+#[test]
+fn two_nights_of_a_day_are_two_nights() {
+    let bench = Bench::two_nights();
+    let again = Run { now: EVENING.plus(Minutes::from_hours(27)), cost: 77, ..run(2) };
+    bench.record(1, |writer| {
+        writer.run(&again)?;
+        let answer = Answer { visit: None, who: "B".to_owned(), note: None };
+        writer.answer("G2", "N2", NoticeState::Booked, &answer)?;
+        let mut late = figures(2);
+        late.groups.truncate(1);
+        writer.figures(&late)
+    });
+    let rows = bench.rows(&[]);
+    check(&rows, "night|2024-06-11T20:00|all||backlog", "7");
+    check(&rows, "night|2024-06-11T23:00|all||backlog", "4");
+    check(&rows, "night|2024-06-11T20:00|all||cost", "1001");
+    check(&rows, "night|2024-06-11T23:00|all||cost", "77");
+    check(&rows, "night|2024-06-11T20:00|all||recalls booked", "2");
+    check(&rows, "night|2024-06-11T23:00|all||recalls booked", "0");
+    let text = bench.ask(&["--from", "2024-06-11"]);
+    assert!(text.starts_with("2 nights, Tue 11 Jun 2024 20:00 to Tue 11 Jun 2024 23:00\n"), "{text}");
+    assert_eq!(text.lines().filter(|line| line.starts_with("Tue 11 Jun 2024")).count(), 2, "{text}");
 }
 
 #[test]
 fn what_was_not_counted_is_unknown_and_not_0() {
     let rows = Bench::two_nights().rows(&[]);
-    check(&rows, "night|2024-06-10|all||arrived", "unknown");
-    check(&rows, "night|2024-06-11|all||arrived", "0");
-    check(&rows, "night|2024-06-11|all||lost", "unknown");
-    check(&rows, "night|2024-06-10|all||bound", "unknown");
-    check(&rows, "night|2024-06-11|all||unfairness in millionths", "unknown");
+    check(&rows, "night|2024-06-10T20:00|all||arrived", "unknown");
+    check(&rows, "night|2024-06-11T20:00|all||arrived", "0");
+    check(&rows, "night|2024-06-11T20:00|all||lost", "unknown");
+    check(&rows, "night|2024-06-10T20:00|all||bound", "unknown");
+    check(&rows, "night|2024-06-11T20:00|all||unfairness in millionths", "unknown");
     let none = Bench::new();
     none.record(0, |writer| writer.run(&run(0)).map(drop));
     let rows = none.rows(&[]);
@@ -207,7 +231,7 @@ fn what_was_not_counted_is_unknown_and_not_0() {
     check(&rows, "period||all||reported in target", "unknown");
     check(&rows, "period||all||mean turnaround minutes", "unknown");
     check(&rows, "period||all||lowest reported per 10,000 patients", "unknown");
-    assert!(!rows.contains_key("night|2024-06-10|all||backlog"));
+    assert!(!rows.contains_key("night|2024-06-10T20:00|all||backlog"));
 }
 
 #[test]
@@ -259,19 +283,19 @@ fn recalls_count_once_for_each_state_that_they_came_into() {
     check(&rows, "period||all||recalls booked", "1");
     check(&rows, "period||requester|G1|recalls done", "1");
     check(&rows, "period||all||recalls declined", "0");
-    check(&rows, "night|2024-06-10|all||recalls sent", "2");
-    check(&rows, "night|2024-06-11|all||recalls sent", "0");
-    check(&rows, "night|2024-06-11|all||recalls done", "1");
+    check(&rows, "night|2024-06-10T20:00|all||recalls sent", "2");
+    check(&rows, "night|2024-06-11T20:00|all||recalls sent", "0");
+    check(&rows, "night|2024-06-11T20:00|all||recalls done", "1");
     let second = bench.rows(&["--from", "2024-06-11"]);
     check(&second, "period||all||recalls sent", "0");
     check(&second, "period||all||recalls done", "1");
     // The result of unknown time belongs to no day.
     check(&second, "period||all||reported", "1");
-    assert!(!second.contains_key("night|2024-06-10|all||backlog"));
+    assert!(!second.contains_key("night|2024-06-10T20:00|all||backlog"));
     let first = bench.rows(&["--to", "2024-06-10"]);
     check(&first, "period||all||recalls sent", "2");
     check(&first, "period||all||recalls done", "0");
-    check(&first, "night|2024-06-10|band|urgent|waiting", "4");
+    check(&first, "night|2024-06-10T20:00|band|urgent|waiting", "4");
 }
 
 #[test]
@@ -279,7 +303,7 @@ fn forgotten_recall_entries_make_recalls_unknown() {
     let bench = Bench::two_nights();
     let address = Address::File(bench.folder.path().join("lab.ledger"));
     let later = EVENING.plus(Minutes::from_days(9));
-    assert!(Ledger::open(&address).unwrap().vacuum(later, later, "A").unwrap() > 0);
+    assert!(Ledger::open(&address).unwrap().vacuum(later, later, "A").unwrap().dropped > 0);
     let rows = bench.rows(&[]);
     check(&rows, "period||all||recalls sent", "unknown");
     check(&rows, "now||all||recalls", "2");
@@ -290,7 +314,7 @@ fn a_person_reads_tables_and_a_machine_json() {
     let bench = Bench::two_nights();
     let text = bench.ask(&[]);
     for told in [
-        "2 nights, Mon 10 Jun 2024 to Tue 11 Jun 2024",
+        "2 nights, Mon 10 Jun 2024 20:00 to Tue 11 Jun 2024 20:00",
         "       0 lines critical at risk",
         " unknown lines expired, not actioned",
         "     2.4 days of backlog",
@@ -304,7 +328,7 @@ fn a_person_reads_tables_and_a_machine_json() {
     let json: Value = serde_json::from_str(&bench.ask(&["--json"])).unwrap();
     assert_eq!(json["nights"], 2);
     let arrived = json["figures"].as_array().unwrap().iter().find(|row| row["measure"] == "arrived").unwrap();
-    assert_eq!((&arrived["night"], &arrived["value"]), (&Value::from("2024-06-10"), &Value::Null));
+    assert_eq!((&arrived["night"], &arrived["value"]), (&Value::from("2024-06-10T20:00"), &Value::Null));
 }
 
 #[test]

@@ -58,7 +58,7 @@ const HEAD: &str = "2:e207725504b4e4dd8b456dc7ec1cd0c69e5b04c1e6d24ad89d915eb964
 fn a_ledger_is_verified_saved_and_restored() {
     let bench = Bench::new();
     let verified = bench.run(&["verify", "--ledger", "lab.ledger"]);
-    let holds = "the chain of 2 entries holds, and 1 present states follow from it; 0 bodies were dropped";
+    let holds = "the chain of 2 entries holds, and 1 present states follow from it; 0 bodies were dropped by vacuums";
     assert_eq!(verified, format!("exit 0\n{holds}\nhead {HEAD}\n---\n"));
     let saved = bench.run(&["backup", "--ledger", "lab.ledger", "--out", "saved.jsonl"]);
     assert_eq!(saved, format!("exit 0\n2 entries are saved in saved.jsonl\nhead {HEAD}\n---\n"));
@@ -69,7 +69,10 @@ fn a_ledger_is_verified_saved_and_restored() {
     let dropped = bench.run(&["vacuum", "--ledger", "new.ledger", "--before", "2030-01-01", "--by", "A", "--json"]);
     assert!(dropped.starts_with("exit 0\n{\"dropped\":1,\"head\":\"3:"), "{dropped}");
     let anchored = bench.run(&["verify", "--ledger", "new.ledger", "--anchor", HEAD]);
-    assert!(anchored.contains("3 entries holds") && anchored.contains("1 bodies were dropped"), "{anchored}");
+    assert!(
+        anchored.contains("3 entries holds") && anchored.contains("1 bodies were dropped by vacuums"),
+        "{anchored}"
+    );
 }
 
 #[test]
@@ -88,6 +91,8 @@ fn what_is_wrong_is_said_with_code_and_hint() {
     assert!(rewritten.contains("L011 entry 1 is not the one that the anchor names"), "{rewritten}");
     let url = bench.run(&["verify", "--ledger", "mysql://x:secret@y/z"]);
     assert!(url.starts_with("exit 2\n---\nL001 the ledger's address is a URL") && !url.contains("secret"), "{url}");
+    let nobody = bench.run(&["vacuum", "--ledger", "lab.ledger", "--before", "2030-01-01", "--by", " "]);
+    assert!(nobody.starts_with("exit 2\n") && nobody.contains("name the person, on one line"), "{nobody}");
     let date = bench.run(&["vacuum", "--ledger", "lab.ledger", "--before", "June", "--by", "A"]);
     assert!(date.contains("write a date as 2026-06-01"), "{date}");
 }

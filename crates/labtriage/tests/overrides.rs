@@ -48,7 +48,7 @@ fn overrides_are_shown_with_their_age_ended_by_name_and_fall_away() {
     assert!(lines[2].contains("ran out 2026-11-24 12:00, falls away"), "{text}");
     assert_eq!(lines[3], "1 overrides in force, 1 ran out");
     bench.refused(&format!("overrides end O-1 O-9 --by A._Manager --why over {later}"), &["L018", "O-9"]);
-    bench.refused(&format!("overrides end O-1 --by _ --why over {later}"), &["L020"]);
+    bench.refused(&format!("overrides end O-1 --by _ --why over {later}"), &["name the person"]);
     let ended = bench.done(&format!("overrides end O-1 --by A._Manager --why analyser_is_back {later}"), 0);
     assert!(ended.contains("override O-2 (cap) ran out at 2026-11-24T12:00Z and fell away"), "{ended}");
     let json: serde_json::Value =
@@ -92,4 +92,6 @@ fn what_a_plan_would_refuse_cannot_be_set() {
     set(&bench, "--action band --accession A3 --band urgent");
     check("--action hold --request R1", &["C015", "contradicts override O-1"]);
     set(&bench, "--action hold --request R3");
+    check("--action keep --accession A1", &["C015", "contradicts override O-1"]);
+    set(&bench, "--action keep --accession A3");
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 const EVENING: Instant = Instant::from_epoch_minutes(28_634_100);
 
 /// What only the neighbour may see: its code, its patients' samples, requests, tests and notices.
-const NEIGHBOUR: [&str; 7] = ["G2", "A-NEXT", "R-NEXT", "NEXTTEST", "N-NEXT", "A-BOTH-2", "next door"];
+const NEIGHBOUR: [&str; 8] = ["G2", "A-NEXT", "R-NEXT", "NEXTTEST", "N-NEXT", "A-BOTH-2", "A-THEIRS", "next door"];
 
 /// No pseudonym is ever printed.
 const PSEUDONYMS: [&str; 3] = ["PSEUDO-OURS", "PSEUDO-NEXT", "PSEUDO-BOTH"];
@@ -57,20 +57,30 @@ fn notice(id: &str, patient: &str, requester: &str, accession: &str, test: &str,
     }
 }
 
+/// A line of ours whose reason was written for the laboratory, and names whatever is the neighbour's.
+fn told(test: &str, state: LineState) -> Line {
+    let because = Some("A-BOTH-2 (R-NEXT, N-NEXT of G2) answers the same, see A-NEXT.".to_owned());
+    Line { because, ..Line::new(test, state) }
+}
+
 fn first_night(writer: &mut Writer<'_>) -> Result<(), LedgerError> {
     writer.samples([
         sample("A-OURS", "R1", "PSEUDO-OURS", "G1", Line::new("CRP", LineState::Waiting)),
         sample("A-NEXT", "R-NEXT", "PSEUDO-NEXT", "G2", Line::new("NEXTTEST", LineState::Waiting)),
         // The same request code in both practices, and a patient who has been to both.
-        sample("A-BOTH-1", "R2", "PSEUDO-BOTH", "G1", Line::new("TSH", LineState::Recalled)),
+        sample("A-BOTH-1", "R2", "PSEUDO-BOTH", "G1", told("TSH", LineState::Recalled)),
+        // The neighbour calls this patient for us, and we call one of ours for the neighbour.
+        sample("A-ELSE", "R4", "PSEUDO-BOTH", "G1", Line::new("FT4", LineState::Recalled)),
+        sample("A-THEIRS", "R-NEXT", "PSEUDO-OURS", "G2", Line::new("CRP", LineState::Recalled)),
         sample("A-BOTH-2", "R2", "PSEUDO-BOTH", "G2", Line::new("NEXTTEST", LineState::Recalled)),
         // A label that was put right: the tube was taken for the neighbour's first.
         sample("A-MIXED", "R-NEXT", "PSEUDO-NEXT", "G2", Line::new("CRP", LineState::Waiting)),
     ])?;
-    writer.notices(&[
-        notice("N-OURS", "PSEUDO-OURS", "G1", "A-OURS", "CRP", "the sample was too old"),
-        notice("N-NEXT", "PSEUDO-BOTH", "G2", "A-BOTH-2", "NEXTTEST", "next door"),
-    ])?;
+    let mut ours = notice("N-OURS", "PSEUDO-OURS", "G1", "A-OURS", "CRP", "the sample was too old");
+    ours.wanted.push(Wanted { accession: "A-THEIRS".to_owned(), ..ours.wanted[0].clone() });
+    let mut theirs = notice("N-NEXT", "PSEUDO-BOTH", "G2", "A-BOTH-2", "NEXTTEST", "next door");
+    theirs.wanted.push(Wanted { accession: "A-ELSE".to_owned(), test: "FT4".to_owned(), specimen: "SST".to_owned() });
+    writer.notices(&[ours, theirs])?;
     Ok(())
 }
 
@@ -103,7 +113,8 @@ impl Bench {
     /// Exit code, standard output and standard error.
     fn ask(&self, arguments: &[&str]) -> (i32, String, String) {
         let run = Command::new(env!("CARGO_BIN_EXE_labtriage"))
-            .args(["status", "--ledger", "lab.ledger", "--by", "A. Clerk", "--now", "2024-06-11T21:00"])
+            .args(["status", "--ledger", "lab.ledger", "--now", "2024-06-11T21:00"])
+            .args(if arguments.contains(&"--by") { &[][..] } else { &["--by", "A. Clerk"] })
             .args(arguments)
             .current_dir(self.folder.path())
             .output()
@@ -168,11 +179,12 @@ fn machines_get_the_same_answer() {
 }
 
 /// Everything that practice G1 may ask, in words and as JSON.
-const ASKED: [&[&str]; 8] = [
+const ASKED: [&[&str]; 9] = [
     &["--practice", "G1"],
     &["--sample", "A-OURS", "--as-practice", "G1"],
     &["--sample", "A-MIXED", "--as-practice", "G1"],
     &["--sample", "A-BOTH-1", "--as-practice", "G1"],
+    &["--sample", "A-ELSE", "--as-practice", "G1"],
     &["--request", "R2", "--as-practice", "G1"],
     &["--request", "R3", "--as-practice", "G1"],
     &["--patient", "PSEUDO-BOTH", "--as-practice", "G1"],
@@ -198,6 +210,32 @@ fn a_practice_never_sees_its_neighbours_patients() {
     for planted in NEIGHBOUR {
         assert!(all.contains(planted), "{planted} is nowhere");
     }
+}
+
+#[test]
+fn what_was_written_for_the_laboratory_is_cut_for_a_practice() {
+    let bench = Bench::new();
+    let (_, out, _) = bench.ask(&["--sample", "A-BOTH-1", "--as-practice", "G1"]);
+    let anothers = "(another requester's)";
+    let cut = format!("({anothers} ({anothers}, {anothers} of {anothers}) answers the same, see {anothers}.)");
+    assert!(out.contains(&cut), "{out}");
+    assert!(out.ends_with("  nothing yet for A-BOTH-1 (TSH): the recall list is still to come\n"), "{out}");
+    // The laboratory reads it as it is.
+    assert!(bench.ask(&["--sample", "A-BOTH-1"]).1.contains("(A-BOTH-2 (R-NEXT, N-NEXT of G2) answers the same"));
+    let expected = "  nothing for A-ELSE (FT4): another requester calls the patient back for it\n";
+    let (_, out, _) = bench.ask(&["--sample", "A-ELSE", "--as-practice", "G1"]);
+    assert!(out.ends_with(expected), "{out}");
+    assert!(bench.ask(&["--practice", "G1"]).1.contains(expected));
+}
+
+#[test]
+fn somebody_must_ask() {
+    let bench = Bench::new();
+    for by in ["", "  ", "A\nB"] {
+        let (code, _, words) = bench.ask(&["--sample", "A-OURS", "--by", by]);
+        assert!(code == 2 && words.contains("name the person, on one line"), "{words}");
+    }
+    assert!(bench.ledger().entries::<Query>().unwrap().is_empty());
 }
 
 #[test]
@@ -228,7 +266,7 @@ fn every_question_is_recorded() {
     let of = |query: &Query| (query.who.clone(), query.practice.clone(), query.found);
     assert_eq!(of(&queries[0]), ("A. Clerk".to_owned(), Some("G1".to_owned()), 0));
     assert_eq!(queries[0].sample.as_deref(), Some("A-NEXT"));
-    assert_eq!(of(&queries[1]), ("A. Clerk".to_owned(), None, 2));
+    assert_eq!(of(&queries[1]), ("A. Clerk".to_owned(), None, 3));
     assert_eq!(queries[1].patient, Some(OwnedPseudonym::new("PSEUDO-BOTH")));
     bench.ledger().verify(None).unwrap();
 }

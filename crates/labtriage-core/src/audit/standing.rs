@@ -130,6 +130,9 @@ pub(super) fn discards(case: &Case<'_>, found: &mut Found) {
     if snapshot.backlog.samples[case.sample].irreplaceable {
         return refuse("it is irreplaceable");
     }
+    if case.decisions().any(|(line, _)| snapshot.overrides.keeps(line)) {
+        return refuse("a person has decided to keep it");
+    }
     let mut last_loss = FOREVER;
     for (line, _) in case.decisions().filter(|(_, disposition)| !matches!(disposition, Disposition::Cancel(_))) {
         match lost_since(case, line) {

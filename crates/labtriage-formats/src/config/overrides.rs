@@ -7,7 +7,7 @@ use labtriage_core::finding::{Code, Finding};
 use labtriage_core::network::Network;
 use labtriage_core::overrides::{Action, Override, Target};
 use labtriage_core::policy::Policy;
-use labtriage_core::table::{AnalyserIx, BandIx, RequesterIx, SiteIx, TestIx};
+use labtriage_core::table::{AnalyserIx, BandIx, CollectionPointIx, RequesterIx, SiteIx, TestIx};
 
 use toml::de::{DeTable, DeValue};
 
@@ -21,19 +21,23 @@ enum Word {
     Hold,
     ForceTest,
     ForceDiscard,
+    Keep,
     Band,
     Route,
     Cap,
+    Visits,
 }
 
-const WORDS: [(&str, Word); 7] = [
+const WORDS: [(&str, Word); 9] = [
     ("pin", Word::Pin),
     ("hold", Word::Hold),
     ("force-test", Word::ForceTest),
     ("force-discard", Word::ForceDiscard),
+    ("keep", Word::Keep),
     ("band", Word::Band),
     ("route", Word::Route),
     ("cap", Word::Cap),
+    ("visits", Word::Visits),
 ];
 
 /// An override that is kept elsewhere than in a file, by the keys of `overrides.toml`.
@@ -58,8 +62,8 @@ pub struct Entry<'a> {
 /// The keys of codes and times.
 const KEYS: [&str; 4] = ["accession", "request", "until", "by"];
 
-/// The only key whose value is a number.
-const NUMBER: &str = "lines_per_day";
+/// The keys whose values are numbers.
+const NUMBERS: [&str; 2] = ["lines_per_day", "visits"];
 
 /// Writes overrides as the `overrides.toml` that [`overrides`] reads, so that both are checked by one code.
 pub fn overrides_toml(entries: &[Entry<'_>]) -> String {
@@ -70,7 +74,7 @@ pub fn overrides_toml(entries: &[Entry<'_>]) -> String {
         let own = [("action", entry.action), ("who", entry.who), ("why", entry.why), ("until", entry.until)];
         let details = entry.details.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         for (key, value) in own.into_iter().chain(entry.second.map(|second| ("second", second))).chain(details) {
-            let number = (key == NUMBER).then(|| value.parse::<u32>().ok()).flatten();
+            let number = NUMBERS.contains(&key).then(|| value.parse::<u32>().ok()).flatten();
             let value = number.map_or_else(|| toml::Value::from(value), |number| toml::Value::from(i64::from(number)));
             text.push_str(&format!("{key} = {value}\n"));
         }
@@ -139,6 +143,10 @@ pub fn overrides(
         bands: Names::known("band", Some(policy.bands.iter().map(|band| band.code.as_str()))),
         sites: Names::known("site", Some(network.sites.iter().map(|site| site.code.as_str()))),
         analysers: Names::known("analyser", Some(network.analysers.iter().map(|analyser| analyser.code.as_str()))),
+        points: Names::known(
+            "collection point",
+            Some(network.collection_points.iter().map(|point| point.code.as_str())),
+        ),
         requesters: Names::known("requester", Some(network.requesters.iter().map(|requester| requester.ods.as_str()))),
     };
     let mut root = toml.root();
@@ -156,6 +164,7 @@ struct Known<'n> {
     sites: Names<SiteIx>,
     analysers: Names<AnalyserIx>,
     requesters: Names<RequesterIx>,
+    points: Names<CollectionPointIx>,
 }
 
 fn read(mut entry: Cursor<'_>, known: &Known<'_>) -> Option<Override> {
@@ -163,7 +172,7 @@ fn read(mut entry: Cursor<'_>, known: &Known<'_>) -> Option<Override> {
     let word = entry.required("action", |value| value.choice(&WORDS))?;
     let action = action(word, &mut entry, known);
     let target = match word {
-        Word::Cap => Some(Target::default()),
+        Word::Cap | Word::Visits => Some(Target::default()),
         _ => target(&mut entry, known),
     };
     let who = entry.required("who", Value::text);
@@ -188,12 +197,19 @@ fn action(word: Word, entry: &mut Cursor<'_>, known: &Known<'_>) -> Option<Actio
         Word::Hold => Some(Action::Hold),
         Word::ForceTest => entry.required("caution", Value::text).map(|caution| Action::ForceTest { caution }),
         Word::ForceDiscard => Some(Action::ForceDiscard),
+        Word::Keep => Some(Action::Keep),
         Word::Band => entry.required("band", |value| known.bands.find(value)).map(Action::SetBand),
         Word::Route => entry.required("site", |value| partner(value, known)).map(Action::Route),
         Word::Cap => {
             let requester = entry.required("requester", |value| known.requesters.find(value));
             let lines_per_day = entry.required("lines_per_day", |value| value.whole(0..=u32::MAX));
             Some(Action::Cap { requester: requester?, lines_per_day: lines_per_day? })
+        }
+        Word::Visits => {
+            let point = entry.required("point", |value| known.points.find(value));
+            let day = entry.required("day", Value::date);
+            let visits = entry.required("visits", |value| value.whole(1..=u32::MAX));
+            Some(Action::Visits { point: point?, day: day?, visits: visits? })
         }
     }
 }

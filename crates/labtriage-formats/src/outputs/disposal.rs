@@ -160,6 +160,9 @@ pub fn report(record: &DiscardRecord, zone: Zone) -> String {
     let named: Vec<&str> = record.lines.iter().map(|(test, _)| test.as_str()).collect();
     text.push_str(&format!("  Tests asked for: {}.\n", named.join(", ")));
     text.push_str(&format!("  {}\n", fate(record, &mut at)));
+    if let Some(why) = &record.decision_reason {
+        text.push_str(&format!("  It was decided so because: {}.\n", free_text(why)));
+    }
     let code = if record.reason_code.is_empty() {
         String::new()
     } else {

@@ -91,6 +91,8 @@ pub enum RejectReason {
     Done,
     /// The recall was withdrawn.
     Withdrawn,
+    /// The recall is closed, and the patient has been called back by another one since.
+    CalledAgain,
 }
 
 impl RejectReason {
@@ -111,6 +113,7 @@ impl RejectReason {
             Self::NotRecorded => "the ledger has no recall of this patient by this practice",
             Self::Done => "the ledger says that new samples were taken already: only their day can be corrected",
             Self::Withdrawn => "the recall was withdrawn: nobody waits for this answer",
+            Self::CalledAgain => "the patient is called back by another recall by now: this one cannot be opened again",
         }
     }
 }

@@ -55,6 +55,9 @@ pub struct Discard {
     /// When it was authorised or rejected.
     #[serde(default, with = "minutes::option", skip_serializing_if = "Option::is_none")]
     pub decided: Option<Instant>,
+    /// What was given as a reason when it was authorised or rejected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_because: Option<String>,
     /// When the requester was told.
     #[serde(default, with = "minutes::option", skip_serializing_if = "Option::is_none")]
     pub notified: Option<Instant>,
@@ -73,14 +76,8 @@ pub struct Discard {
 }
 
 impl Discard {
-    /// The same proposal before anybody has decided about it.
-    #[must_use]
-    pub fn undecided(self) -> Self {
-        Self { decided_by: None, second: None, decided: None, disposed: None, disposed_by: None, ..self }
-    }
-
     pub(super) fn free_texts(&self) -> impl Iterator<Item = &str> {
-        let people = [&self.decided_by, &self.second, &self.disposed_by, &self.notified_via];
+        let people = [&self.decided_by, &self.second, &self.decided_because, &self.disposed_by, &self.notified_via];
         let recall = match &self.recall {
             RecallAction::Required => None,
             RecallAction::NotRequired { reason } => Some(reason.as_str()),

@@ -57,9 +57,6 @@ measures! {
     OldestWaitingMinutes "oldest waiting minutes" "The longest wait of any since its request, not a count.",
     DiscardsProposed "discards proposed" "Samples proposed for discard.",
     RecallsSent "recalls sent" "Recall notices given out since the night before.",
-    RecallsBooked "recalls booked" "Recall notices booked since the night before.",
-    RecallsDone "recalls done" "Recall notices done since the night before.",
-    RecallsDeclined "recalls declined" "Recall notices declined since the night before.",
 }
 
 /// The figures of a night.
@@ -85,7 +82,7 @@ pub struct Figures {
 }
 
 /// What a night's configuration says of codes, so that the ledger can be read without it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+#[derive(Default, Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Codes {
     /// The laboratory's time zone, by its IANA name.

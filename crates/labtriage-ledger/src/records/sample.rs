@@ -1,5 +1,7 @@
 //! What is a container, and what are its lines?
 
+use std::borrow::Cow;
+
 use labtriage_core::nhs;
 use labtriage_core::time::Instant;
 use serde::{Deserialize, Serialize};
@@ -103,6 +105,58 @@ impl Sample {
     /// The line of a test, to be changed.
     pub fn line_mut(&mut self, test: &str) -> Option<&mut Line> {
         self.lines.iter_mut().find(|line| line.test == test)
+    }
+}
+
+/// What is counted of a sample, borrowed from its body: a ledger may hold a million of them.
+#[derive(Deserialize, Debug)]
+pub struct Counted<'a> {
+    /// Accession number.
+    #[serde(borrow)]
+    pub accession: Cow<'a, str>,
+    /// Who asked: ODS code.
+    #[serde(borrow)]
+    pub requester: Cow<'a, str>,
+    /// The band of its request.
+    #[serde(borrow)]
+    pub band: Cow<'a, str>,
+    /// What it is.
+    pub state: SampleState,
+    /// When it was received by the laboratory.
+    #[serde(default, with = "minutes::option")]
+    pub received: Option<Instant>,
+    /// Its lines, in order of test.
+    #[serde(borrow)]
+    pub lines: Vec<CountedLine<'a>>,
+    /// What is counted of its discard, once one was proposed.
+    pub discard: Option<CountedDiscard>,
+}
+
+/// What is counted of a test line.
+#[derive(Deserialize, Debug)]
+pub struct CountedLine<'a> {
+    /// Test code.
+    #[serde(borrow)]
+    pub test: Cow<'a, str>,
+    /// What it is.
+    pub state: LineState,
+    /// When that happens or happened.
+    #[serde(default, with = "minutes::option")]
+    pub at: Option<Instant>,
+}
+
+/// What is counted of a discard.
+#[derive(Deserialize, Debug)]
+pub struct CountedDiscard {
+    /// When it was proposed.
+    #[serde(with = "minutes")]
+    pub proposed: Instant,
+}
+
+impl<'a> Counted<'a> {
+    /// The line of a test.
+    pub fn line(&self, test: &str) -> Option<&CountedLine<'a>> {
+        self.lines.iter().find(|line| line.test == test)
     }
 }
 

@@ -189,6 +189,7 @@ pub(crate) fn proposed(accession: &str, keep_until: i32) -> Sample {
         decided_by: None,
         second: None,
         decided: None,
+        decided_because: None,
         notified: None,
         notified_via: None,
         disposed: None,

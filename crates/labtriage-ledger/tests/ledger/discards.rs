@@ -1,7 +1,7 @@
 //! Does nobody discard a tube alone where two are needed, too early, or unasked?
 
 use crate::common::{at, decision, on_both, proposed, record, sample};
-use labtriage_ledger::records::{Authorisation, Decision, Sample};
+use labtriage_ledger::records::{Authorisation, Decision, Discard, Sample};
 use labtriage_ledger::states::SampleState;
 use labtriage_ledger::{Code, Ledger, Lookup};
 
@@ -11,16 +11,25 @@ fn a_discard_goes_from_proposal_to_disposal() {
         let mut ledger = place.create();
         record(&mut ledger, 0, |writer| writer.samples([proposed("24A1", 0)])).unwrap();
         assert_eq!(ledger.samples(&Lookup::State(SampleState::DiscardProposed), None).unwrap().len(), 1);
-        let after =
-            record(&mut ledger, 5, |writer| writer.decide(&decision("24A1", Decision::Authorise, "A. Manager", None)))
-                .unwrap();
+        let after = record(&mut ledger, 5, |writer| {
+            writer.decide(&Authorisation {
+                why: Some("nobody wants it".to_owned()),
+                ..decision("24A1", Decision::Authorise, "A. Manager", None)
+            })
+        })
+        .unwrap();
         assert_eq!(after.state, SampleState::DiscardAuthorised);
         // The next night proposes it again, and changes nothing; nor may it change who decided.
         let again = record(&mut ledger, 6, |writer| writer.samples([after.clone()])).unwrap();
         assert_eq!(again.unchanged, 1);
-        let mut forged = after;
-        forged.discard.as_mut().unwrap().decided_by = Some("nobody".to_owned());
-        assert_eq!(record(&mut ledger, 6, |writer| writer.samples([forged])).unwrap_err().code(), Code::Contradiction);
+        let forge: [fn(&mut Discard); 2] =
+            [|discard| discard.decided_by = Some("nobody".to_owned()), |discard| discard.decided_because = None];
+        for forge in forge {
+            let mut forged = after.clone();
+            forge(forged.discard.as_mut().unwrap());
+            let refused = record(&mut ledger, 6, |writer| writer.samples([forged])).unwrap_err();
+            assert_eq!(refused.code(), Code::Contradiction);
+        }
 
         let gone =
             record(&mut ledger, 9, |writer| writer.decide(&decision("24A1", Decision::Dispose, "C. Porter", None)))
@@ -33,6 +42,7 @@ fn a_discard_goes_from_proposal_to_disposal() {
         let said: Vec<_> = said.into_iter().map(|known| known.record.unwrap()).collect();
         assert_eq!(said.iter().map(|said| said.decision).collect::<Vec<_>>(), [Decision::Authorise, Decision::Dispose]);
         assert!(said.iter().all(|said| said.discard == "D-24A1"));
+        assert_eq!(discard.decided_because.as_deref(), Some("nobody wants it"), "the reason outlives the disposal");
         ledger.verify(None).unwrap();
     });
 }

@@ -1,7 +1,7 @@
 //! Has every recalled patient one open notice, and does an answer reach the lines?
 
 use crate::common::{at, notice, on_both, patient, record, sample, with_lines};
-use labtriage_ledger::records::{Answer, Export, Notice};
+use labtriage_ledger::records::{Answer, Export, Notice, Sample};
 use labtriage_ledger::states::{LineState, NoticeState, SampleState};
 use labtriage_ledger::{Code, Ledger};
 
@@ -92,13 +92,51 @@ fn a_patient_has_one_open_notice() {
         recalled(&mut ledger);
         let second = Notice { id: "N3".to_owned(), ..notice("N1", "24A1") };
         let error = record(&mut ledger, 1, |writer| writer.notices(std::slice::from_ref(&second))).unwrap_err();
-        assert_eq!(error.to_string(), "recall notice N3: its patient has another open notice");
+        assert_eq!(error.to_string(), "recall notice N3: its patient has another open notice, N1");
         let both = [Notice { state: NoticeState::Withdrawn, ..notice("N1", "24A1") }, second];
         assert_eq!(record(&mut ledger, 1, |writer| writer.notices(&both)).unwrap(), 2);
         assert_eq!(record(&mut ledger, 2, |writer| writer.notices(&both)).unwrap(), 0);
         assert_eq!(ledger.notices_of(&patient("1")).unwrap().len(), 2);
         assert_eq!(ledger.notices(NoticeState::Open, None).unwrap().len(), 2);
         assert_eq!(ledger.notices(NoticeState::Open, Some("G85002")).unwrap(), []);
+    });
+}
+
+#[test]
+fn a_correction_opens_no_second_notice() {
+    on_both("no_second", |place| {
+        let mut ledger = place.create();
+        recalled(&mut ledger);
+        let answered = |ledger: &mut Ledger, id: &str, state| {
+            record(ledger, 1, |writer| writer.answer("G85001", id, state, &answer(None))).map(drop)
+        };
+        answered(&mut ledger, "N1", NoticeState::Declined).unwrap();
+        // The patient is called back again, for another tube; then the first answer is to be corrected.
+        let second = Notice { id: "N3".to_owned(), ..notice("N1", "24A1") };
+        record(&mut ledger, 2, |writer| writer.notices(std::slice::from_ref(&second))).unwrap();
+        let error = answered(&mut ledger, "N1", NoticeState::Booked).unwrap_err();
+        assert_eq!(error.to_string(), "recall notice N1: its patient has another open notice, N3");
+        answered(&mut ledger, "N1", NoticeState::NotOurs).unwrap();
+        // The nights go on, and once the second one is closed the first may be corrected.
+        let next = Notice { book_by: Some(at(9)), ..second };
+        record(&mut ledger, 3, |writer| writer.notices(&[next])).unwrap();
+        answered(&mut ledger, "N3", NoticeState::Declined).unwrap();
+        answered(&mut ledger, "N1", NoticeState::Booked).unwrap();
+    });
+}
+
+#[test]
+fn a_notice_of_another_patient_is_not_overwritten() {
+    on_both("another_patient", |place| {
+        let mut ledger = place.create();
+        recalled(&mut ledger);
+        let before = ledger.head().unwrap();
+        record(&mut ledger, 1, |writer| writer.answer("G85001", "N1", NoticeState::Declined, &answer(None))).unwrap();
+        let stolen = notice("N1", "24A3");
+        let error = record(&mut ledger, 1, |writer| writer.notices(&[stolen])).unwrap_err();
+        assert_eq!(error.to_string(), "recall notice N1: its number is that of another patient's");
+        assert_ne!(ledger.head().unwrap(), before);
+        assert_eq!(ledger.notice("N1").unwrap().unwrap().record.patient, patient("1"));
     });
 }
 
@@ -112,6 +150,35 @@ fn what_a_practice_answered_outlives_the_next_plan() {
         record(&mut ledger, 2, |writer| writer.notices(&[replanned])).unwrap();
         let kept = ledger.notice("N1").unwrap().unwrap().record;
         assert_eq!((kept.book_by, kept.answer), (Some(at(100)), Some(answer(Some(9)))));
+    });
+}
+
+#[test]
+fn a_practice_may_not_read_others_names() {
+    on_both("anothers", |place| {
+        let mut ledger = place.create();
+        recalled(&mut ledger);
+        let shared = Sample { requester: "G85002".to_owned(), request: "RQ1".to_owned(), ..sample("24A7") };
+        let theirs = Sample { requester: "G85002".to_owned(), ..sample("24A8") };
+        record(&mut ledger, 1, |writer| {
+            writer.samples([shared, theirs])?;
+            writer.notices(&[Notice { requester: "G85002".to_owned(), ..notice("N8", "24A8") }])
+        })
+        .unwrap();
+        for (word, expected) in [
+            ("24A1", false),
+            ("24A8", true),
+            ("RQ1", false),
+            ("RQ8", true),
+            ("N1", false),
+            ("N8", true),
+            ("G85001", false),
+            ("G85002", true),
+            ("pseudo-1", true),
+            ("sample", false),
+        ] {
+            assert_eq!(ledger.is_anothers(word, "G85001").unwrap(), expected, "{word}");
+        }
     });
 }
 
@@ -149,6 +216,14 @@ fn a_leaked_file_tells_whom_it_names() {
         assert_eq!(ledger.exports_naming(&patient("9999")).unwrap()[0].record.digest, "d2");
         assert_eq!(ledger.exports_naming(&patient("none")).unwrap(), []);
         assert_eq!(ledger.exports().unwrap().len(), 2);
+        // The same file leaves again: both times are known, by either digest.
+        record(&mut ledger, 1, |writer| writer.export(&Export { who: "B".to_owned(), ..export("d2", &["1", "9999"]) }))
+            .unwrap();
+        assert_eq!(ledger.exports().unwrap().len(), 3);
+        for digest in ["d2", "plain-d2"] {
+            let found = ledger.exports_of_file(digest).unwrap();
+            assert_eq!(found.iter().map(|known| known.record.who.as_str()).collect::<Vec<_>>(), ["A. Manager", "B"]);
+        }
         let nobody = record(&mut ledger, 1, |writer| writer.export(&export("d3", &[])));
         assert_eq!(nobody.unwrap_err().code(), Code::Contradiction);
         ledger.verify(None).unwrap();

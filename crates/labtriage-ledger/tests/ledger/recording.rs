@@ -1,7 +1,9 @@
 //! Is what was recorded there, once, with its history, and is what may not be refused?
 
+use std::collections::BTreeMap;
+
 use crate::common::{at, file, on_both, patient, published, record, run, sample, with_lines};
-use labtriage_ledger::records::{Figures, Group, Line, Measure, Override, Query, Sample};
+use labtriage_ledger::records::{Codes, Figures, Group, Line, Measure, Override, Query, Sample};
 use labtriage_ledger::states::{LineState, OverrideState, SampleState};
 use labtriage_ledger::{Code, Ledger, LedgerError, Lookup, Recorded};
 
@@ -185,7 +187,15 @@ fn overrides_are_kept_and_fall_away() {
 fn figures_of_all_nights_come_back_in_order() {
     on_both("figures", |place| {
         let mut ledger = place.create();
-        for (night, digest) in ["run-b", "run-a"].into_iter().enumerate() {
+        assert_eq!(ledger.codes().unwrap(), None);
+        let codes = Codes {
+            zone: "Europe/London".to_owned(),
+            bands: Vec::new(),
+            disciplines: BTreeMap::new(),
+            panels: BTreeMap::new(),
+            list_sizes: BTreeMap::new(),
+        };
+        for (night, (digest, zone)) in [("run-b", "Europe/London"), ("run-a", "Europe/Paris")].into_iter().enumerate() {
             let group = Group {
                 band: "soon".to_owned(),
                 discipline: "chemistry".to_owned(),
@@ -198,7 +208,7 @@ fn figures_of_all_nights_come_back_in_order() {
                 groups: vec![group],
                 benches: Vec::new(),
                 unfairness: None,
-                codes: None,
+                codes: Some(Codes { zone: zone.to_owned(), ..codes.clone() }),
             };
             record(&mut ledger, night as i32, |writer| {
                 writer.run(&run(digest))?;
@@ -206,13 +216,21 @@ fn figures_of_all_nights_come_back_in_order() {
             })
             .unwrap();
         }
+        let last = Codes { zone: "Europe/Paris".to_owned(), ..codes };
+        assert_eq!(ledger.codes().unwrap(), Some(last));
+        record(&mut ledger, 2, |writer| writer.run(&run("run-c"))).unwrap();
+        assert_eq!(ledger.codes().unwrap().unwrap().zone, "Europe/Paris", "a night without figures changes nothing");
         let nights: Vec<_> = ledger
-            .figures()
+            .nights()
             .unwrap()
             .into_iter()
-            .map(|known| (known.record.run.clone(), known.record.groups[0].counts[&Measure::Backlog]))
+            .map(|night| {
+                let backlog = night.figures.map(|figures| figures.groups[0].counts[&Measure::Backlog]);
+                (night.run.record.digest, backlog)
+            })
             .collect();
-        assert_eq!(nights, [("run-b".to_owned(), 10), ("run-a".to_owned(), 11)]);
+        let expected = [("run-b", Some(10)), ("run-a", Some(11)), ("run-c", None)];
+        assert_eq!(nights, expected.map(|(run, backlog)| (run.to_owned(), backlog)));
     });
 }
 

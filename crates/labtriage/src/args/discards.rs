@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use labtriage_ledger::states::SampleState;
 
-use super::LookArguments;
+use super::{LookArguments, named_user};
 
 pub(super) const DISCARDS_EXAMPLES: &str = "\
 Examples:
@@ -106,10 +106,10 @@ pub(crate) struct AuthoriseArguments {
     #[command(flatten)]
     pub(crate) tubes: TubesArguments,
     /// Who authorises; with `--from`, those who signed in `authorised_by` and `second_checker` do.
-    #[arg(long, value_name = "USER", required_unless_present = "from", conflicts_with = "from")]
+    #[arg(long, value_name = "USER", value_parser = named_user, required_unless_present = "from", conflicts_with = "from")]
     pub(crate) by: Option<String>,
     /// The second person, for samples that cannot be collected again.
-    #[arg(long, value_name = "USER", conflicts_with = "from")]
+    #[arg(long, value_name = "USER", value_parser = named_user, conflicts_with = "from")]
     pub(crate) second: Option<String>,
     /// Why, if there is something to say.
     #[arg(long, value_name = "TEXT")]
@@ -123,7 +123,7 @@ pub(crate) struct RejectArguments {
     #[command(flatten)]
     pub(crate) tubes: TubesArguments,
     /// Who rejects.
-    #[arg(long, value_name = "USER")]
+    #[arg(long, value_name = "USER", value_parser = named_user)]
     pub(crate) by: String,
     /// Why.
     #[arg(long, value_name = "TEXT")]
@@ -137,7 +137,7 @@ pub(crate) struct DisposeArguments {
     #[command(flatten)]
     pub(crate) tubes: TubesArguments,
     /// Who has thrown them away.
-    #[arg(long, value_name = "USER")]
+    #[arg(long, value_name = "USER", value_parser = named_user)]
     pub(crate) by: String,
     /// How the requester was told, if that has been done.
     #[arg(long, value_name = "TEXT")]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use labtriage_formats::recalls::profile::Profile;
 
-use super::{OutputArguments, percent};
+use super::{OutputArguments, named_user, percent};
 
 pub(super) const IMPORT_EXAMPLES: &str = "\
 Examples:
@@ -202,7 +202,7 @@ pub(crate) struct RecordArguments {
     #[arg(long, value_name = "FILE|postgres://…", requires = "by")]
     pub(crate) ledger: Option<String>,
     /// Who does it; it is recorded.
-    #[arg(long, value_name = "USER", requires = "ledger")]
+    #[arg(long, value_name = "USER", value_parser = named_user, requires = "ledger")]
     pub(crate) by: Option<String>,
 }
 

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::LookArguments;
+use super::{LookArguments, named_user};
 
 pub(super) const OVERRIDES_EXAMPLES: &str = "\
 Examples:
@@ -51,6 +51,8 @@ pub(crate) enum ActionName {
     ForceTest,
     /// Propose for discard although it could be tested.
     ForceDiscard,
+    /// Never propose for discard; tests and recalls go their way.
+    Keep,
     /// Give the request another band.
     Band,
     /// Send to a partner.
@@ -66,6 +68,7 @@ impl ActionName {
             Self::Hold => "hold",
             Self::ForceTest => "force-test",
             Self::ForceDiscard => "force-discard",
+            Self::Keep => "keep",
             Self::Band => "band",
             Self::Route => "route",
             Self::Cap => "cap",
@@ -111,10 +114,10 @@ pub(crate) struct SetArguments {
     #[arg(long, value_name = "N")]
     pub(crate) lines_per_day: Option<u32>,
     /// Who decides.
-    #[arg(long, value_name = "USER")]
+    #[arg(long, value_name = "USER", value_parser = named_user)]
     pub(crate) by: String,
     /// The second person, where two are needed.
-    #[arg(long, value_name = "USER")]
+    #[arg(long, value_name = "USER", value_parser = named_user)]
     pub(crate) second: Option<String>,
     /// Why.
     #[arg(long, value_name = "TEXT")]
@@ -132,7 +135,7 @@ pub(crate) struct EndArguments {
     #[arg(value_name = "NUMBER", required = true)]
     pub(crate) numbers: Vec<String>,
     /// Who ends them.
-    #[arg(long, value_name = "USER")]
+    #[arg(long, value_name = "USER", value_parser = named_user)]
     pub(crate) by: String,
     /// Why.
     #[arg(long, value_name = "TEXT")]

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use clap::Args;
 
-use super::LedgerArguments;
+use super::{LedgerArguments, named_user};
 
 pub(super) const STATUS_EXAMPLES: &str = "\
 Examples:
@@ -29,7 +29,7 @@ pub(crate) struct StatusArguments {
     #[arg(long, value_name = "ODS", conflicts_with = "practice")]
     pub(crate) as_practice: Option<String>,
     /// Who asks; it is recorded.
-    #[arg(long, value_name = "USER")]
+    #[arg(long, value_name = "USER", value_parser = named_user)]
     pub(crate) by: String,
     /// The moment of the question, local time or with offset [default: the clock].
     #[arg(long, value_name = "TIME")]

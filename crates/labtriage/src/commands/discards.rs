@@ -4,6 +4,8 @@ mod decide;
 mod record;
 mod show;
 
+use std::collections::BTreeSet;
+
 use labtriage_formats::outputs::{DiscardRecord, FolderKind, OutputFolder, write_discard_records};
 use labtriage_ledger::records::Sample;
 use labtriage_ledger::{LedgerError, Lookup};
@@ -40,7 +42,8 @@ fn list(arguments: &DiscardsListArguments) -> Result<u8, Failure> {
 fn report(arguments: &ReportArguments) -> Result<u8, Failure> {
     let mut desk = Desk::open(&arguments.look)?;
     let (mut samples, mut unknown) = (Vec::new(), Vec::new());
-    for accession in &arguments.accessions {
+    // Named twice, it is still one discard.
+    for accession in arguments.accessions.iter().collect::<BTreeSet<_>>() {
         match desk.ledger.sample(accession)?.filter(|known| known.record.discard.is_some()) {
             Some(known) => samples.push(known.record),
             None => unknown.push(LedgerError::Unknown { what: "discard of sample", name: accession.clone() }),

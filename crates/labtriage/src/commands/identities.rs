@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use labtriage_core::time::Zone;
 use labtriage_identity::{IdentityError, KeyRing, Rotated, Vault, new_identity, write_whole};
 use labtriage_ledger::{Address, Ledger, OwnedPseudonym};
 
 use crate::args::{IdentitiesCommand, RotateArguments};
-use crate::commands::status::zone;
+use crate::desk;
 use crate::failure::Failure;
 use crate::inputs::moment;
 use crate::{secrets, terminal};
@@ -59,7 +60,8 @@ fn rotate(arguments: &RotateArguments) -> Result<u8, Failure> {
     let told = match (&arguments.record.ledger, &arguments.record.by) {
         (Some(address), Some(by)) => {
             let mut ledger = Ledger::open(&Address::parse(address)?)?;
-            let at = moment(arguments.now.as_deref(), zone(&mut ledger)?)?;
+            let zone = desk::zone(ledger.codes()?.as_ref(), Zone::LONDON);
+            let at = moment(arguments.now.as_deref(), zone)?;
             ledger.write(at, |writer| writer.renamed(&of_ledger(&rotated), by.trim()))?;
             true
         }

@@ -6,8 +6,7 @@ mod period;
 mod rows;
 mod words;
 
-use labtriage_core::time::{Instant, Zone};
-use labtriage_ledger::records::Codes;
+use labtriage_core::time::Instant;
 use labtriage_ledger::{Address, Ledger};
 
 use crate::args::KpiArguments;
@@ -47,17 +46,4 @@ impl Period {
     const fn is_all(self) -> bool {
         self.from.is_none() && self.until.is_none()
     }
-}
-
-/// What the last night's configuration says of codes; nothing is known of any where no night has recorded it.
-fn codes(found: Option<Codes>) -> (Zone, Codes) {
-    let none = Codes {
-        zone: Zone::LONDON.name().to_owned(),
-        bands: Vec::new(),
-        disciplines: std::collections::BTreeMap::new(),
-        panels: std::collections::BTreeMap::new(),
-        list_sizes: std::collections::BTreeMap::new(),
-    };
-    let codes = found.unwrap_or(none);
-    (Zone::from_name(&codes.zone).unwrap_or(Zone::LONDON), codes)
 }

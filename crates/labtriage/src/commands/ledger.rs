@@ -1,7 +1,7 @@
 //! `labtriage ledger`: is what was recorded whole, and where is its copy?
 
 use labtriage_core::time::Instant;
-use labtriage_ledger::{Address, Head, Ledger, dump};
+use labtriage_ledger::{Address, Head, Ledger, Vacuum, dump};
 use serde_json::{Value, json};
 
 use crate::args::{
@@ -27,7 +27,7 @@ fn verify(arguments: &VerifyArguments) -> Result<u8, Failure> {
     show(
         &arguments.ledger.output,
         &format!(
-            "the chain of {} entries holds, and {present} present states follow from it; {dropped} bodies were dropped",
+            "the chain of {} entries holds, and {present} present states follow from it; {dropped} bodies were dropped by vacuums",
             head.seq
         ),
         head,
@@ -56,7 +56,11 @@ fn vacuum(arguments: &VacuumArguments) -> Result<u8, Failure> {
     let now = Instant::from_utc(std::time::SystemTime::now().into())
         .ok_or_else(|| Failure::Bug("the clock is outside the years 1970 ± 4000".to_owned()))?;
     let mut ledger = open(&arguments.ledger)?;
-    let dropped = ledger.vacuum(arguments.before, now, &arguments.by)?;
+    let Vacuum { dropped, room_kept } = ledger.vacuum(arguments.before, now, &arguments.by)?;
+    if let Some(error) = room_kept {
+        terminal::words(&format!("their room is not free yet: {} {error}", error.code().text()));
+        terminal::words("  hint: they are forgotten all the same; the next vacuum frees the room");
+    }
     let words = format!("{dropped} bodies of entries before {} were dropped", arguments.before);
     show(&arguments.ledger.output, &words, &ledger.head()?, &json!({ "dropped": dropped }));
     Ok(0)

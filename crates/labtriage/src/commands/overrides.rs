@@ -140,9 +140,9 @@ fn set(arguments: &SetArguments) -> Result<u8, Failure> {
 
 fn end(arguments: &EndArguments) -> Result<u8, Failure> {
     let mut desk = Desk::open(&arguments.look)?;
-    let how = format!("ended by {}: {}", arguments.by.trim(), arguments.why.trim());
-    if arguments.by.trim().is_empty() || arguments.why.trim().is_empty() {
-        let what = "its end needs a named user and a reason";
+    let how = format!("ended by {}: {}", arguments.by, arguments.why.trim());
+    if arguments.why.trim().is_empty() {
+        let what = "its end needs a reason";
         return Err(LedgerError::Contradiction { subject: "override".to_owned(), what }.into());
     }
     let over = desk.ledger.write(desk.at, |writer| {

@@ -2,6 +2,7 @@
 
 mod found;
 mod json;
+mod own;
 mod words;
 
 use labtriage_core::time::{Instant, Zone};
@@ -9,6 +10,7 @@ use labtriage_ledger::records::Query;
 use labtriage_ledger::{Address, Ledger, LedgerError, OwnedPseudonym};
 
 use crate::args::{Asked, StatusArguments};
+use crate::desk;
 use crate::failure::Failure;
 use crate::inputs::moment;
 use crate::terminal;
@@ -20,7 +22,7 @@ pub(crate) fn status(arguments: &StatusArguments) -> Result<u8, Failure> {
     let asked = &arguments.asked;
     let within = asked.practice.as_deref().or(arguments.as_practice.as_deref());
     let mut ledger = Ledger::open(&Address::parse(&arguments.ledger.ledger)?)?;
-    let zone = zone(&mut ledger)?;
+    let zone = desk::zone(ledger.codes()?.as_ref(), Zone::LONDON);
     let now = moment(arguments.now.as_deref(), zone)?;
     let found = find(&mut ledger, asked, within)?;
     // Recorded before it is shown: nobody looks without a trace.
@@ -30,14 +32,6 @@ pub(crate) fn status(arguments: &StatusArguments) -> Result<u8, Failure> {
     }
     show(arguments, &found, zone, now);
     Ok(0)
-}
-
-/// The laboratory's zone, as its last night has recorded it.
-pub(super) fn zone(ledger: &mut Ledger) -> Result<Zone, LedgerError> {
-    let Some(run) = ledger.runs()?.pop() else { return Ok(Zone::LONDON) };
-    let figures = ledger.history::<labtriage_ledger::records::Figures>(&run.record.digest)?.pop();
-    let codes = figures.and_then(|figures| figures.record).and_then(|figures| figures.codes);
-    Ok(codes.and_then(|codes| Zone::from_name(&codes.zone)).unwrap_or(Zone::LONDON))
 }
 
 fn record(

@@ -3,14 +3,18 @@
 //! A plan is made from files, so that `check --plan` can make sure of it from files alone. What the ledger knows is
 //! therefore written beside the plan, after the overrides of the extract, as overrides of the same kind. A line whose
 //! practice has answered (the visit is booked or done, the patient declined or is another practice's), and a sample whose
-//! discard is authorised or done, is held: it is neither run nor recalled nor proposed again.
+//! discard is authorised or done, is held: it is neither run nor recalled nor proposed again. A sample whose discard was
+//! rejected is kept: it is not proposed again, and its recalls stand. A booked visit that is still to come takes its place at
+//! the collection point that was offered, so that no other patient is given it.
+
+use std::collections::BTreeMap;
 
 use labtriage_core::catalogue::Catalogue;
 use labtriage_core::network::Network;
 use labtriage_core::overrides::{Action, Override};
 use labtriage_core::policy::Policy;
 use labtriage_core::table::TestIx;
-use labtriage_core::time::{Instant, Minutes};
+use labtriage_core::time::{Day, Instant, Minutes};
 use labtriage_formats::config::ConfigFile;
 use labtriage_formats::config::defaults::SourcedFile;
 use labtriage_formats::config::overrides::{Entry, overrides, overrides_toml};
@@ -67,7 +71,9 @@ pub(crate) fn decisions(
     let name = own.map_or("overrides of the ledger", |own| own.file.name.as_str());
     let decided = overrides(&text, name, nouns.catalogue, nouns.network, nouns.policy)?;
     let first_hold = next_line(&text);
-    let mut holds = Holds { text, actions: Actions::of(&decided, nouns), until: now.plus(HOLD).to_string() };
+    let (holding, keeping) =
+        (Actions::against(&Action::Hold, &decided, nouns), Actions::against(&Action::Keep, &decided, nouns));
+    let mut holds = Holds { text, holding, keeping, until: now.plus(HOLD).to_string() };
     for (accession, test, state) in people.answered.lines() {
         // A sample that has gone needs no hold.
         if let (Some(request), Some(why)) = (people.requests.get(accession), why_held(state)) {
@@ -76,6 +82,8 @@ pub(crate) fn decisions(
     }
     people.authorised.iter().for_each(|tube| holds.sample(tube, "its discard is authorised"));
     people.disposed.iter().for_each(|tube| holds.sample(tube, "it was disposed of"));
+    people.rejected.iter().for_each(|tube| holds.keep(tube));
+    holds.book(&people.booked, nouns.network, now);
     let text = holds.text;
     let file = (!text.is_empty()).then(|| SourcedFile {
         digest: digest::of_bytes(text.as_bytes()),
@@ -92,16 +100,16 @@ impl Decisions {
     }
 }
 
-/// What people want done that no hold leaves room for. A hold beside it would be a contradiction, for which the whole
-/// night would be refused; every other override (of a band, another hold) goes with it.
+/// What people want done that no hold, or no keeping, leaves room for. One beside it would be a contradiction, for which
+/// the whole night would be refused; every other override (of a band, another hold) goes with it.
 struct Actions<'a> {
     clashing: Vec<&'a Override>,
     catalogue: &'a Catalogue,
 }
 
 impl<'a> Actions<'a> {
-    fn of(people: &'a [Override], nouns: Nouns<'a>) -> Self {
-        let clashing = people.iter().filter(|about| about.action.clashes(&Action::Hold, nouns.network)).collect();
+    fn against(action: &Action, people: &'a [Override], nouns: Nouns<'a>) -> Self {
+        let clashing = people.iter().filter(|about| about.action.clashes(action, nouns.network)).collect();
         Self { clashing, catalogue: nouns.catalogue }
     }
 
@@ -135,33 +143,62 @@ impl<'a> Actions<'a> {
 /// The holds for answers and discards, as they are written after everything that people have decided.
 struct Holds<'a> {
     text: String,
-    actions: Actions<'a>,
+    holding: Actions<'a>,
+    keeping: Actions<'a>,
     until: String,
 }
 
 impl Holds<'_> {
     /// Holds a line, unless a person wants something else of it.
     fn line(&mut self, accession: &str, request: &str, test: &str, why: &str) {
-        if !self.actions.want(accession, request, test) {
-            self.write(accession, Some(test), why);
+        if !self.holding.want(accession, request, test) {
+            self.hold(accession, Some(test), why);
         }
     }
 
     /// Holds a whole sample, or those lines of it of which nobody wants anything else.
     fn sample(&mut self, Tube { accession, request, tests }: &Tube, why: &str) {
-        if self.actions.about(accession, request).next().is_none() {
-            self.write(accession, None, why);
+        if self.holding.about(accession, request).next().is_none() {
+            self.hold(accession, None, why);
         } else {
             tests.iter().for_each(|test| self.line(accession, request, test, why));
         }
     }
 
-    fn write(&mut self, accession: &str, test: Option<&str>, why: &str) {
-        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    /// Keeps a sample from being proposed for discard again, unless a person wants it discarded.
+    fn keep(&mut self, Tube { accession, request, .. }: &Tube) {
+        if self.keeping.about(accession, request).next().is_none() {
+            self.write("keep", &[("accession", accession)], "its discard was rejected");
+        }
+    }
+
+    /// The visits that are booked from today on, by collection point and day. Of a point that the network does not
+    /// have nobody knows how many it sees.
+    fn book(&mut self, booked: &[(String, Instant)], network: &Network, now: Instant) {
+        let day = |at: Instant| network.zone.day(at);
+        let mut visits: BTreeMap<(&str, Day), u32> = BTreeMap::new();
+        for (point, visit) in booked.iter().filter(|(_, visit)| day(*visit) >= day(now)) {
+            if network.collection_points.iter().any(|one| one.code == *point) {
+                *visits.entry((point, day(*visit))).or_default() += 1;
+            }
+        }
+        for ((point, day), visits) in visits {
+            let (day, visits) = (day.date().to_string(), visits.to_string());
+            let details = [("point", point), ("day", day.as_str()), ("visits", visits.as_str())];
+            self.write("visits", &details, "practices have booked them");
+        }
+    }
+
+    fn hold(&mut self, accession: &str, test: Option<&str>, why: &str) {
         let details: Vec<_> =
-            [Some(pair("accession", accession)), test.map(|test| pair("test", test))].into_iter().flatten().collect();
+            [Some(("accession", accession)), test.map(|test| ("test", test))].into_iter().flatten().collect();
+        self.write("hold", &details, why);
+    }
+
+    fn write(&mut self, action: &str, details: &[(&str, &str)], why: &str) {
+        let details: Vec<_> = details.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let entry = Entry {
-            action: "hold",
+            action,
             details: &details,
             who: LEDGER,
             why,

@@ -43,6 +43,7 @@ impl Recorder<'_> {
             decided_by: None,
             second: None,
             decided: None,
+            decided_because: None,
             notified: None,
             notified_via: None,
             disposed: None,

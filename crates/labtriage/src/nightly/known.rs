@@ -72,6 +72,10 @@ pub(crate) struct People {
     pub(crate) authorised: Vec<Tube>,
     /// Samples that were disposed of lately.
     pub(crate) disposed: Vec<Tube>,
+    /// Samples whose discard was rejected.
+    pub(crate) rejected: Vec<Tube>,
+    /// Booked visits whose collection point is known, with their moments.
+    pub(crate) booked: Vec<(String, Instant)>,
 }
 
 impl People {
@@ -81,7 +85,12 @@ impl People {
         let mut people = Self { overrides, ..Self::default() };
         people.overrides.sort_by(|a, b| a.id.cmp(&b.id));
         for state in ANSWERS {
-            ledger.notices(state, None)?.iter().for_each(|known| people.answered.insert(&known.record));
+            for notice in ledger.notices(state, None)?.into_iter().map(|known| known.record) {
+                people.answered.insert(&notice);
+                let visit = notice.answer.as_ref().and_then(|answer| answer.visit).or(notice.visit);
+                let booked = notice.point.zip(visit).filter(|_| state == NoticeState::Booked);
+                people.booked.extend(booked);
+            }
         }
         if !people.answered.0.is_empty() {
             ledger.each_in(&open_states(), |accession, request| {
@@ -92,6 +101,8 @@ impl People {
         }
         let authorised = ledger.samples(&Lookup::State(SampleState::DiscardAuthorised), None)?;
         people.authorised = authorised.into_iter().map(|known| known.record.into()).collect();
+        let rejected = ledger.samples(&Lookup::State(SampleState::DiscardRejected), None)?;
+        people.rejected = rejected.into_iter().map(|known| known.record.into()).collect();
         let disposed = ledger.samples(&Lookup::State(SampleState::Disposed), None)?.into_iter();
         let recently = now.minus(DISPOSED_RECENTLY);
         people.disposed = disposed.filter(|known| known.at >= recently).map(|known| known.record.into()).collect();

@@ -250,6 +250,7 @@ fn proposal(row: &BTreeMap<String, String>) -> Discard {
         decided_by: None,
         second: None,
         decided: None,
+        decided_because: None,
         notified: None,
         notified_via: None,
         disposed: None,

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use labtriage_core::time::Instant;
 use labtriage_ledger::records::{Published, Sample};
 use labtriage_ledger::{Address, Ledger, LedgerError};
+use sqlx::Connection;
 
 const HEADER: &str = "accession,request,patient,requester,band,clinical_flags,requested_at,collected_at,received_at,\
                       separated_at,specimen,site,condition,history,volume_ul,tests,sample_flags\n";
@@ -42,11 +44,32 @@ pub(crate) fn moment(minute: usize) -> Instant {
 
 pub(crate) struct Bench {
     folder: tempfile::TempDir,
+    /// As it is named on the command line.
+    ledger: String,
 }
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        let bench = Self { folder: tempfile::tempdir().unwrap() };
+        Self::with_ledger("lab.ledger".to_owned())
+    }
+
+    /// With a ledger in a schema of its own on a PostgreSQL server; the schema is left there: the gate counts them.
+    pub(crate) fn on_server(server: &str, test: &str) -> Self {
+        let schema = format!("labtriage_test_nightly_{test}_{}", std::process::id());
+        sqlx::any::install_default_drivers();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut connection = sqlx::AnyConnection::connect(server).await.unwrap();
+            let create = sqlx::AssertSqlSafe(format!("CREATE SCHEMA {schema}"));
+            sqlx::raw_sql(create).execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        });
+        let separator = if server.contains('?') { '&' } else { '?' };
+        Self::with_ledger(format!("{server}{separator}options=-c%20search_path%3D{schema}"))
+    }
+
+    fn with_ledger(ledger: String) -> Self {
+        let bench = Self { folder: tempfile::tempdir().unwrap(), ledger };
         fs::create_dir(bench.path("inbox")).unwrap();
         bench
     }
@@ -86,7 +109,7 @@ impl Bench {
 
     fn nightly(&self, more: &[&str]) -> Command {
         let mut command = self.command(&["nightly", "--inbox", "inbox", "--rule", "band-edf"]);
-        for [option, value] in [["--out", "plans"], ["--ledger", "lab.ledger"]] {
+        for [option, value] in [["--out", "plans"], ["--ledger", &self.ledger]] {
             if !more.contains(&option) {
                 command.args([option, value]);
             }
@@ -114,6 +137,18 @@ impl Bench {
             assert!(since.elapsed().as_secs() < 60, "the night was not prepared");
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
+    }
+
+    /// Begins a night and kills it once a phase is over.
+    #[track_caller]
+    pub(crate) fn killed_after(&self, phase: &str) {
+        let mut child = self.nightly(&["--log", "json"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let over = format!("\"phase\":\"{phase}\"");
+        let said = BufReader::new(child.stderr.take().unwrap());
+        let seen = said.lines().any(|line| line.is_ok_and(|line| line.contains(&over)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(seen, "the phase `{phase}` never ended");
     }
 
     #[track_caller]
@@ -164,7 +199,11 @@ impl Bench {
     }
 
     pub(crate) fn ledger(&self) -> Ledger {
-        Ledger::open(&Address::File(self.path("lab.ledger"))).unwrap()
+        let address = match Address::parse(&self.ledger).unwrap() {
+            Address::File(file) => Address::File(self.folder.path().join(file)),
+            server @ Address::Postgres(_) => server,
+        };
+        Ledger::open(&address).unwrap()
     }
 
     pub(crate) fn sample(&self, accession: &str) -> Sample {

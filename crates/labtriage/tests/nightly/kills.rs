@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,9 @@ use crate::common::{Bench, night, sound};
 /// Kills at random instants, shared out among workers, each with a laboratory of its own.
 const KILLS: usize = 200;
 const WORKERS: usize = 4;
+
+/// The variable that names a PostgreSQL server for tests.
+const POSTGRES: &str = "LABTRIAGE_TEST_POSTGRES";
 
 /// Samples of a night, of which one arrives and one goes each time.
 const SAMPLES: usize = 6;
@@ -57,6 +61,46 @@ fn kills(seed: u64, count: usize) -> usize {
         assert_eq!(hidden(&bench), [".nightly.lock"], "after kill {minute}");
     }
     left
+}
+
+/// The phases of a night, in order, but for the last, after which nothing is left to be killed.
+const PHASES: [&str; 8] = ["lock", "complete", "choose", "read", "plan", "write", "record", "publish"];
+
+/// Kills a night once after each of its phases: on a server, whose transaction outlives the program that began it.
+fn killed_after_every_phase(bench: &Bench) {
+    let mut seen = BTreeSet::new();
+    bench.extract(0, &[sound(0)]);
+    // The first night makes the ledger; a killed one is no obstacle.
+    bench.killed_after("choose");
+    bench.check_published(0);
+    for (minute, phase) in PHASES.iter().enumerate().map(|(at, phase)| (at + 1, phase)) {
+        let tubes = minute..minute + SAMPLES;
+        seen.extend(tubes.clone().map(|n| format!("A{n}")));
+        bench.extract(minute, &tubes.map(sound).collect::<Vec<_>>());
+        bench.killed_after(phase);
+        let current = bench.current();
+        assert!(current == night(minute) || current == night(minute - 1), "{current} after `{phase}`");
+        bench.check_published(minute);
+        let all: BTreeSet<String> = seen.iter().cloned().chain(["A0".to_owned()]).collect();
+        bench.check_ledger(&all, minute + 1);
+        assert_eq!(hidden(bench), [".nightly.lock"], "after `{phase}`");
+    }
+}
+
+#[test]
+fn a_night_killed_after_any_phase_loses_nothing() {
+    killed_after_every_phase(&Bench::new());
+}
+
+#[test]
+fn a_night_killed_after_any_phase_loses_nothing_on_postgresql() {
+    let Some(server) = std::env::var(POSTGRES).ok().filter(|server| !server.is_empty()) else {
+        // Straight to stderr: what tests print is only shown when they fail.
+        let said = format!("LEFT OUT: nights were not killed on PostgreSQL, as {POSTGRES} names no server");
+        writeln!(std::io::stderr(), "{said}").unwrap();
+        return;
+    };
+    killed_after_every_phase(&Bench::on_server(&server, "kills"));
 }
 
 #[test]

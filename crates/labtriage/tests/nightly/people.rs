@@ -54,6 +54,37 @@ fn an_answered_recall_is_not_asked_again() {
 }
 
 #[test]
+fn a_booked_visit_takes_its_place_at_the_collection_point() {
+    // Every point sees one patient a day.
+    let network = include_str!("../../../../config/network.toml");
+    let network: Vec<&str> = network
+        .lines()
+        .map(|line| if line.starts_with("visits_per_day") { "visits_per_day = 1" } else { line })
+        .collect();
+    let bench = Bench::new();
+    let night = |minute: usize, rows: &[String]| {
+        let folder = bench.unsealed(minute, rows);
+        fs::write(folder.join("network.toml"), network.join("\n")).unwrap();
+        bench.seal(&folder);
+        bench.check_published(minute);
+    };
+    night(0, &[too_old(7)]);
+    let offered = notices(&bench).pop().unwrap();
+    let answer = Answer { visit: offered.visit, who: "B. Manager".to_owned(), note: None };
+    let booked: Result<_, LedgerError> =
+        bench.ledger().write(moment(0), |writer| writer.answer("Z00001", &offered.id, NoticeState::Booked, &answer));
+    booked.unwrap();
+    night(1, &[too_old(7), too_old(8)]);
+    let beside = fs::read_to_string(bench.path("plans/current/inputs/overrides.toml")).unwrap();
+    assert!(beside.contains("action = \"visits\"") && beside.contains("visits = 1"), "{beside}");
+    let other = bench.sample("A8").lines[0].clone();
+    assert_eq!(other.state, LineState::Recalled);
+    assert!(other.at.is_some(), "there are other days and points");
+    assert_ne!((other.at, other.place), (offered.visit, offered.point), "two patients for one visit");
+    assert_eq!(bench.sample("A7").lines[0].state, LineState::Booked);
+}
+
+#[test]
 fn an_open_recall_keeps_its_number() {
     let (bench, notice) = with_recall();
     bench.extract(1, &[sound(1), too_old(7)]);
@@ -189,6 +220,40 @@ fn an_override_of_the_ledger_is_kept_until_it_runs_out() {
     assert!(words.contains("has run out"), "{words}");
     assert_eq!(bench.sample("A1").state, SampleState::Scheduled);
     assert!(bench.ledger().overrides(OverrideState::InForce).unwrap().is_empty());
+}
+
+#[test]
+fn a_rejected_discard_is_not_proposed_again_and_its_recall_stands() {
+    let old = too_old(7).replace("2026-11-18", "2026-09-18");
+    let bench = Bench::new();
+    bench.extract(0, &[sound(1), old.clone()]);
+    bench.check_published(0);
+    let listed = |bench: &Bench| fs::read_to_string(bench.path("plans/current/discards.csv")).unwrap();
+    assert!(listed(&bench).contains("A7,"));
+    let notice = notices(&bench).pop().unwrap();
+    let rejected = Authorisation {
+        accession: "A7".to_owned(),
+        discard: String::new(),
+        decision: Decision::Reject,
+        who: "A. Manager".to_owned(),
+        second: None,
+        why: Some("still wanted".to_owned()),
+    };
+    bench.ledger().write(moment(0), |writer| writer.decide(&rejected)).unwrap();
+    let decided = bench.sample("A7");
+    for minute in 1..=2 {
+        bench.extract(minute, &[sound(1), old.clone()]);
+        bench.check_published(minute);
+        assert!(!listed(&bench).contains("A7,"), "{}", listed(&bench));
+        let after = bench.sample("A7");
+        assert_eq!((after.state, &after.discard), (SampleState::DiscardRejected, &decided.discard));
+        assert_eq!(after.lines[0].state, LineState::Recalled);
+        let open = notices(&bench);
+        assert_eq!((open.len(), &open[0].id, open[0].state), (1, &notice.id, NoticeState::Open));
+        assert!(fs::read_to_string(bench.path("plans/current/recalls/Z00001.csv")).unwrap().contains("PT7"));
+    }
+    let beside = fs::read_to_string(bench.path("plans/current/inputs/overrides.toml")).unwrap();
+    assert!(beside.contains("action = \"keep\"") && beside.contains("its discard was rejected"), "{beside}");
 }
 
 #[test]

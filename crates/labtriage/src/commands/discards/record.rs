@@ -10,8 +10,6 @@ pub(super) fn of(sample: &Sample) -> Option<DiscardRecord> {
         RecallAction::Required => None,
         RecallAction::NotRequired { reason } => Some(reason.clone()),
     };
-    // Why a person decided so stands in the sample; before that, why the plan proposed it.
-    let decision_reason = sample.because.clone().filter(|_| discard.decided.is_some());
     Some(DiscardRecord {
         id: discard.id.clone(),
         run: discard.run.clone(),
@@ -37,7 +35,7 @@ pub(super) fn of(sample: &Sample) -> Option<DiscardRecord> {
         decided: discard.decided,
         decided_by: discard.decided_by.clone(),
         second: discard.second.clone(),
-        decision_reason,
+        decision_reason: discard.decided_because.clone(),
         requester: sample.requester.clone(),
         patient: sample.patient.expose().to_owned(),
         no_recall_because,

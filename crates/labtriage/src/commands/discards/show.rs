@@ -8,7 +8,8 @@ use crate::args::DiscardsListArguments;
 use crate::desk::Desk;
 use crate::terminal;
 
-const TITLES: [&str; 8] = ["accession", "state", "reason", "proposed", "hold", "irreplaceable", "requester", "tests"];
+const TITLES: [&str; 9] =
+    ["accession", "state", "reason", "proposed", "hold", "irreplaceable", "requester", "tests", "decided"];
 
 /// Prints discards in the order given.
 pub(super) fn list(arguments: &DiscardsListArguments, desk: &Desk, records: &[DiscardRecord]) {
@@ -36,7 +37,15 @@ fn row(desk: &Desk, record: &DiscardRecord) -> Vec<String> {
         if record.irreplaceable { "yes, needs two people" } else { "" }.to_owned(),
         record.requester.clone(),
         tests.join(" "),
+        decided(record),
     ]
+}
+
+/// `A. Manager and B. Chief: still wanted`; nothing while nobody has decided.
+fn decided(record: &DiscardRecord) -> String {
+    let people: Vec<&str> = [&record.decided_by, &record.second].into_iter().flatten().map(String::as_str).collect();
+    let why = record.decision_reason.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+    format!("{}{why}", people.join(" and "))
 }
 
 fn hold(desk: &Desk, record: &DiscardRecord) -> String {
@@ -58,6 +67,7 @@ fn facts(desk: &Desk, record: &DiscardRecord) -> Value {
         "expired_at": text(record.expired), "hold_until": text(record.hold_until),
         "hold_over": record.hold_until.is_none_or(|until| until <= desk.at),
         "decided_at": text(record.decided), "decided_by": record.decided_by, "second": record.second,
+        "decision_reason": record.decision_reason,
         "disposed_at": text(record.disposed), "disposed_by": record.disposed_by,
         "report_issued": record.report_issued,
     })

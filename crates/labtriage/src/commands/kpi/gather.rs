@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use labtriage_core::time::{Day, Instant, Zone};
-use labtriage_ledger::records::{Codes, Figures};
-use labtriage_ledger::{Known, Ledger, LedgerError};
+use labtriage_ledger::records::Run;
+use labtriage_ledger::{Ledger, LedgerError, Night};
 
-use super::{Period, codes, nights, period};
+use super::{Period, nights, period};
+use crate::desk;
 
 /// Where the figures of a row come from.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -63,8 +64,8 @@ impl By {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) struct Scope {
     pub(super) section: Section,
-    /// Local day of the night; `None` outside of nights.
-    pub(super) night: Option<NaiveDate>,
+    /// The moment of planning of the night: a day may have several. `None` outside of nights.
+    pub(super) night: Option<Instant>,
     pub(super) by: By,
     /// Code of the group; empty for all.
     pub(super) group: String,
@@ -74,6 +75,10 @@ impl Scope {
     pub(super) fn new(section: Section, by: By, group: &str) -> Self {
         Self { section, night: None, by, group: group.to_owned() }
     }
+
+    pub(super) fn of_night(night: Instant, by: By, group: &str) -> Self {
+        Self { night: Some(night), ..Self::new(Section::Night, by, group) }
+    }
 }
 
 /// Figures of a scope, by the name of each; `None` is unknown. A figure of a group that is not
@@ -82,8 +87,8 @@ pub(super) type Measures = BTreeMap<String, Option<i64>>;
 
 /// All figures.
 pub(super) struct Kpi {
-    /// First and last night of the period that there is, by local day.
-    pub(super) nights: Option<(NaiveDate, NaiveDate)>,
+    /// First and last night of the period with figures, by moment of planning.
+    pub(super) nights: Option<(Instant, Instant)>,
     /// How many nights.
     pub(super) count: usize,
     /// The moment of the last night of all.
@@ -99,32 +104,40 @@ pub(super) struct Kpi {
 impl Kpi {
     /// The figures of the nights from one local day to another, both included.
     pub(super) fn of(ledger: &mut Ledger, from: Option<NaiveDate>, to: Option<NaiveDate>) -> Result<Self, LedgerError> {
-        let mut all = ledger.figures()?;
-        let (zone, codes) = codes(all.last().and_then(|known| known.record.codes.clone()));
+        let mut all = ledger.nights()?;
+        let last = all.iter().rev().find_map(|night| night.figures.as_ref());
+        let codes = last.and_then(|figures| figures.codes.clone()).unwrap_or_default();
+        let zone = desk::zone(Some(&codes), Zone::LONDON);
         let midnight = |day: Day| zone.at(day, 0);
         let span = Period {
             from: from.map(|day| midnight(Day::from_date(day))),
             until: to.map(|day| midnight(Day::from_date(day).plus_days(1))),
         };
-        let as_of = ledger.runs()?.last().map(|run| run.record.now);
-        let moments: BTreeMap<String, Instant> =
-            ledger.runs()?.into_iter().map(|run| (run.record.digest, run.record.now)).collect();
-        let moment = |known: &Known<Figures>| moments.get(&known.record.run).copied().unwrap_or(known.at);
-        all.retain(|known| span.holds(moment(known)));
-        let dated: Vec<(NaiveDate, Figures)> =
-            all.into_iter().map(|known| (zone.local(moment(&known)).date(), known.record)).collect();
+        let as_of = all.last().map(|night| night.run.record.now);
+        let moments: Vec<Instant> = all.iter().map(|night| night.run.record.now).collect();
+        all.retain(|night| span.holds(night.run.record.now));
+        let counted = || all.iter().filter(|night| night.figures.is_some()).map(|night| night.run.record.now);
         let mut kpi = Self {
-            nights: dated.first().zip(dated.last()).map(|(first, last)| (first.0, last.0)),
-            count: dated.len(),
+            nights: counted().next().zip(counted().next_back()),
+            count: counted().count(),
             as_of,
             zone,
             bands: codes.bands.iter().map(|band| band.band.clone()).collect(),
             figures: BTreeMap::new(),
         };
-        nights::count(&mut kpi, &dated);
-        kpi.costs(ledger, zone, span)?;
-        kpi.samples_and_notices(ledger, span, &codes)?;
+        nights::count(&mut kpi, &all);
+        all.iter().for_each(|Night { run, .. }| kpi.costs(&run.record));
+        let decisions = ledger.entries()?;
+        let mut counter = period::Counter::new(span, moments, &codes, &decisions);
+        ledger.each_counted(|sample| counter.sample(&sample))?;
+        counter.notices(&ledger.entries()?);
+        counter.finish(&mut kpi);
         Ok(kpi)
+    }
+
+    /// A night by the clock on the laboratory's wall, to the minute.
+    pub(super) fn local(&self, night: Instant) -> String {
+        self.zone.local(night).format("%Y-%m-%dT%H:%M").to_string()
     }
 
     /// One figure; `None` when it is unknown.
@@ -143,29 +156,12 @@ impl Kpi {
         self.figures.entry(scope).or_default().insert(measure.to_owned(), value);
     }
 
-    fn costs(&mut self, ledger: &mut Ledger, zone: Zone, span: Period) -> Result<(), LedgerError> {
-        for run in ledger.runs()?.into_iter().filter(|run| span.holds(run.record.now)) {
-            let night = Some(zone.local(run.record.now).date());
-            let scope = || Scope { night, ..Scope::new(Section::Night, By::All, "") };
-            self.set(scope(), "cost", Some(run.record.cost));
-            self.set(scope(), "bound", run.record.bound);
-            let count = |count: u64| i64::try_from(count).ok();
-            self.set(scope(), "samples", count(run.record.samples));
-            self.set(scope(), "quarantined", count(run.record.quarantined));
-        }
-        Ok(())
-    }
-
-    fn samples_and_notices(&mut self, ledger: &mut Ledger, span: Period, codes: &Codes) -> Result<(), LedgerError> {
-        let nights: Vec<Instant> = ledger.runs()?.into_iter().map(|run| run.record.now).collect();
-        let mut counter = period::Counter::new(span, &nights, codes);
-        ledger.each_sample(|known| {
-            counter.sample(&known.record);
-            Ok::<_, LedgerError>(())
-        })?;
-        counter.decisions(&ledger.entries()?);
-        counter.notices(&ledger.entries()?);
-        counter.finish(self);
-        Ok(())
+    fn costs(&mut self, run: &Run) {
+        let mut set =
+            |measure: &str, value: Option<i64>| self.set(Scope::of_night(run.now, By::All, ""), measure, value);
+        set("cost", Some(run.cost));
+        set("bound", run.bound);
+        set("samples", i64::try_from(run.samples).ok());
+        set("quarantined", i64::try_from(run.quarantined).ok());
     }
 }

@@ -1,40 +1,37 @@
 //! What do the nights' own figures say? Sums over groups; the last night also by band, discipline and requester.
 
-use chrono::NaiveDate;
+use labtriage_core::time::Instant;
+use labtriage_ledger::Night;
 use labtriage_ledger::records::{Figures, Group, Measure};
 
-use super::gather::{By, Kpi, Measures, Scope, Section};
+use super::gather::{By, Kpi, Measures, Scope};
 
 /// The lines of a backlog that somebody still waits for.
 const OPEN: [Measure; 4] = [Measure::Scheduled, Measure::Waiting, Measure::Held, Measure::Recalled];
 
 /// Puts the figures of nights, in order, into the table.
-pub(super) fn count(kpi: &mut Kpi, nights: &[(NaiveDate, Figures)]) {
-    for (night, figures) in nights {
+pub(super) fn count(kpi: &mut Kpi, nights: &[Night]) {
+    let nights: Vec<(Instant, &Figures)> =
+        nights.iter().filter_map(|night| Some((night.run.record.now, night.figures.as_ref()?))).collect();
+    for (night, figures) in &nights {
         sum(kpi, *night, figures, By::All);
-        let all = || Scope { night: Some(*night), ..Scope::new(Section::Night, By::All, "") };
-        kpi.set(all(), "unfairness in millionths", figures.unfairness);
+        kpi.set(Scope::of_night(*night, By::All, ""), "unfairness in millionths", figures.unfairness);
     }
     let Some((night, figures)) = nights.last() else { return };
     for by in [By::Band, By::Discipline, By::Requester] {
         sum(kpi, *night, figures, by);
     }
     for bench in &figures.benches {
-        let name = format!("{} {}", bench.site, bench.analyser);
-        let scope = || Scope { night: Some(*night), ..Scope::new(Section::Night, By::Bench, &name) };
+        let scope = || Scope::of_night(*night, By::Bench, &format!("{} {}", bench.site, bench.analyser));
         kpi.set(scope(), "used", Some(bench.used));
         kpi.set(scope(), "limit", Some(bench.limit));
     }
-    let days = days_of_backlog(nights);
-    kpi.set(
-        Scope { night: Some(*night), ..Scope::new(Section::Night, By::All, "") },
-        "tenths of days of backlog",
-        days,
-    );
+    let days = days_of_backlog(&nights);
+    kpi.set(Scope::of_night(*night, By::All, ""), "tenths of days of backlog", days);
 }
 
-fn sum(kpi: &mut Kpi, night: NaiveDate, figures: &Figures, by: By) {
-    let scope = |group: &str| Scope { night: Some(night), ..Scope::new(Section::Night, by, group) };
+fn sum(kpi: &mut Kpi, night: Instant, figures: &Figures, by: By) {
+    let scope = |group: &str| Scope::of_night(night, by, group);
     if by == By::All {
         kpi.figures.insert(scope(""), empty(figures));
     }
@@ -64,7 +61,7 @@ fn name(group: &Group, by: By) -> &str {
 
 /// The open lines of the last night over the lines run in a mean night, in tenths, rounded up;
 /// unknown where no night has counted what was run, or none was.
-fn days_of_backlog(nights: &[(NaiveDate, Figures)]) -> Option<i64> {
+fn days_of_backlog(nights: &[(Instant, &Figures)]) -> Option<i64> {
     let total = |figures: &Figures, measure: Measure| -> i64 {
         figures.groups.iter().filter_map(|group| group.counts.get(&measure)).sum()
     };

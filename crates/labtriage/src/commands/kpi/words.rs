@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use chrono::NaiveDate;
+use labtriage_core::time::Instant;
 use labtriage_ledger::records::Measure;
 
 use super::gather::{By, Kpi, Scope, Section};
@@ -43,7 +43,7 @@ pub(super) fn text(kpi: &Kpi) -> String {
     let mut text = String::new();
     match kpi.nights {
         Some((first, last)) => {
-            let _ = writeln!(text, "{} nights, {} to {}", kpi.count, day(first), day(last));
+            let _ = writeln!(text, "{} nights, {} to {}", kpi.count, moment(kpi, first), moment(kpi, last));
             headline(kpi, last, &mut text);
             for by in [By::Band, By::Discipline, By::Requester] {
                 table(kpi, last, by, &mut text);
@@ -60,13 +60,9 @@ pub(super) fn text(kpi: &Kpi) -> String {
     text
 }
 
-fn of_night(night: NaiveDate, by: By, group: &str) -> Scope {
-    Scope { night: Some(night), ..Scope::new(Section::Night, by, group) }
-}
-
-fn headline(kpi: &Kpi, night: NaiveDate, text: &mut String) {
-    let all = of_night(night, By::All, "");
-    let _ = writeln!(text, "\nnight of {}", day(night));
+fn headline(kpi: &Kpi, night: Instant, text: &mut String) {
+    let all = Scope::of_night(night, By::All, "");
+    let _ = writeln!(text, "\nnight of {}", moment(kpi, night));
     for (words, measure) in [
         ("lines critical at risk", Measure::CriticalAtRisk),
         ("lines expired, not actioned", Measure::ExpiredNotActioned),
@@ -82,14 +78,14 @@ fn headline(kpi: &Kpi, night: NaiveDate, text: &mut String) {
     let _ = writeln!(text, "{days:>8} days of backlog at the rate of these nights");
 }
 
-fn table(kpi: &Kpi, night: NaiveDate, by: By, text: &mut String) {
+fn table(kpi: &Kpi, night: Instant, by: By, text: &mut String) {
     let mut groups: Vec<&str> = kpi
         .figures
         .keys()
         .filter(|scope| scope.section == Section::Night && scope.night == Some(night) && scope.by == by)
         .map(|scope| scope.group.as_str())
         .collect();
-    let backlog = |group: &str| kpi.get(&of_night(night, by, group), "backlog").unwrap_or(0);
+    let backlog = |group: &str| kpi.get(&Scope::of_night(night, by, group), "backlog").unwrap_or(0);
     match by {
         By::Band => groups.sort_by_key(|group| kpi.bands.iter().position(|band| band == group).unwrap_or(usize::MAX)),
         By::Requester => groups.sort_by_key(|group| std::cmp::Reverse(backlog(group))),
@@ -99,7 +95,7 @@ fn table(kpi: &Kpi, night: NaiveDate, by: By, text: &mut String) {
     groups.truncate(REQUESTERS_SHOWN);
     heading(by.text(), COLUMNS.iter().map(|(head, _)| *head), "oldest", text);
     for group in groups {
-        let scope = of_night(night, by, group);
+        let scope = Scope::of_night(night, by, group);
         let _ = write!(text, "{:<24}", name(group));
         for (_, measure) in COLUMNS {
             let _ = write!(text, "{:>9}", figure(kpi.get(&scope, measure)));
@@ -122,9 +118,7 @@ fn now(kpi: &Kpi, text: &mut String) {
     let scope = Scope::new(Section::Now, By::All, "");
     let Some(measures) = kpi.figures.get(&scope) else { return };
     let of = |measure: &str| kpi.get(&scope, measure);
-    let as_of = kpi.as_of.map_or("no night is recorded".to_owned(), |at| {
-        format!("last night {}", kpi.zone.local(at).format("%a %-d %b %Y %H:%M"))
-    });
+    let as_of = kpi.as_of.map_or("no night is recorded".to_owned(), |at| format!("last night {}", moment(kpi, at)));
     let _ = writeln!(
         text,
         "\nthe ledger now ({as_of}): {} samples, {} lines, {} recall notices",
@@ -205,7 +199,7 @@ fn turnaround(kpi: &Kpi, text: &mut String) {
     }
 }
 
-fn benches(kpi: &Kpi, night: NaiveDate, text: &mut String) {
+fn benches(kpi: &Kpi, night: Instant, text: &mut String) {
     let scopes = kpi.figures.keys().filter(|scope| scope.by == By::Bench && scope.night == Some(night));
     let _ = writeln!(text, "\nuse of benches over the horizon of the last night");
     for scope in scopes {
@@ -222,7 +216,7 @@ fn trend(kpi: &Kpi, text: &mut String) {
         scope.section == Section::Night && scope.by == By::All && measures.contains_key("backlog")
     });
     for (scope, _) in nights {
-        let night = scope.night.map(day).unwrap_or_default();
+        let night = scope.night.map(|night| moment(kpi, night)).unwrap_or_default();
         let _ = write!(text, "{night:<24}");
         for (_, measure) in TREND {
             let _ = write!(text, "{:>9}", figure(kpi.get(scope, measure)));
@@ -249,7 +243,7 @@ fn length(minutes: Option<i64>) -> String {
     }
 }
 
-/// `Mon 10 Jun 2024`.
-fn day(night: NaiveDate) -> String {
-    night.format("%a %-d %b %Y").to_string()
+/// `Mon 10 Jun 2024 20:00`, by the clock on the laboratory's wall: a day may have several nights.
+fn moment(kpi: &Kpi, night: Instant) -> String {
+    kpi.zone.local(night).format("%a %-d %b %Y %H:%M").to_string()
 }

@@ -46,7 +46,7 @@ fn decided(desk: &mut Desk, arguments: &SetArguments) -> Result<Override, Failur
         id: next_number(&mut desk.ledger)?,
         action: arguments.action.text().to_owned(),
         details: details(arguments, run_by.map(|by| by.to_string())),
-        who: arguments.by.trim().to_owned(),
+        who: arguments.by.clone(),
         why: arguments.why.trim().to_owned(),
         second: arguments.second.clone(),
         set: desk.at,
@@ -150,7 +150,7 @@ fn bands(policy: &Policy) -> BTreeMap<&str, BandIx> {
 
 /// Whether two overrides are about one line.
 fn meet(ledger: &mut Ledger, one: &Planned, other: &Planned, of_other: &[Sample]) -> Result<bool, LedgerError> {
-    let whole = |planned: &Planned| matches!(planned.action, Action::ForceDiscard) || planned.target.test.is_none();
+    let whole = |planned: &Planned| planned.action.is_of_the_tube() || planned.target.test.is_none();
     let Some((_, _, lookup)) = looked_up(&one.target) else { return Ok(false) };
     if !(whole(one) || whole(other) || one.target.test == other.target.test) {
         return Ok(false);

@@ -128,6 +128,7 @@ fn note(
         }
         Err(LedgerError::Notice { .. }) if notice.state == NoticeState::Done => Ok(Some(RejectReason::Done)),
         Err(LedgerError::Notice { .. }) => Ok(Some(RejectReason::Withdrawn)),
+        Err(LedgerError::SecondNotice { .. }) => Ok(Some(RejectReason::CalledAgain)),
         Err(error) => Err(error),
     }
 }

@@ -34,7 +34,7 @@ impl Register {
     pub(super) fn open(arguments: &RecordArguments) -> Result<Option<Self>, Failure> {
         let (Some(address), Some(by)) = (&arguments.ledger, &arguments.by) else { return Ok(None) };
         let ledger = Ledger::open(&Address::parse(address)?)?;
-        Ok(Some(Self { ledger, by: by.trim().to_owned() }))
+        Ok(Some(Self { ledger, by: by.clone() }))
     }
 
     /// Takes the lines out of the notices that need no further call, and notices that have none left; returns the

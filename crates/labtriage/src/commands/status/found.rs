@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use labtriage_ledger::records::{Notice, Sample};
-use labtriage_ledger::states::NoticeState;
+use labtriage_ledger::states::{LineState, NoticeState};
 use labtriage_ledger::{Known, Ledger, LedgerError, Lookup, OwnedPseudonym};
 
+use super::own::Reader;
 use crate::args::Asked;
 
 /// A sample, with what was recorded of it.
@@ -22,6 +23,8 @@ pub(super) struct Found {
     pub(super) samples: Vec<Seen>,
     /// Recall notices about them, or about all of the patient or practice, in order of number.
     pub(super) notices: Vec<Known<Notice>>,
+    /// Recalled lines, by accession and test, for which another requester calls the patient back.
+    pub(super) elsewhere: BTreeSet<(String, String)>,
     /// Whether a practice asks: names of laboratory staff are then left out.
     pub(super) for_practice: bool,
     /// Whether only an overview was asked for.
@@ -32,6 +35,15 @@ impl Found {
     /// Whether there is nothing to tell.
     pub(super) fn is_empty(&self) -> bool {
         self.samples.is_empty() && self.notices.is_empty()
+    }
+
+    /// Takes out what a practice may not read.
+    fn cut_to(&mut self, reader: &mut Reader<'_>) -> Result<(), LedgerError> {
+        for seen in &mut self.samples {
+            let versions = seen.history.iter_mut().filter_map(|known| known.record.as_mut());
+            versions.chain([&mut seen.sample.record]).try_for_each(|sample| reader.sample(sample))?;
+        }
+        self.notices.iter_mut().try_for_each(|known| reader.notice(&mut known.record))
     }
 }
 
@@ -52,7 +64,27 @@ pub(super) fn find(ledger: &mut Ledger, asked: &Asked, within: Option<&str>) -> 
     notices.sort_by(|a, b| a.record.id.cmp(&b.record.id));
     // Samples from before and after a rotation lead to the same notices of their patient.
     notices.dedup_by(|a, b| a.record.id == b.record.id);
-    Ok(Found { samples, notices, for_practice: within.is_some(), overview })
+    let mut found = Found { samples, notices, elsewhere: BTreeSet::new(), for_practice: within.is_some(), overview };
+    if let Some(practice) = within {
+        found.elsewhere = elsewhere(ledger, &found, practice)?;
+        found.cut_to(&mut Reader::new(ledger, practice))?;
+    }
+    Ok(found)
+}
+
+/// Where several practices ask for a visit of a patient, one of them calls: what it asks for beside its own is told
+/// here, without saying who it is.
+fn elsewhere(ledger: &mut Ledger, found: &Found, practice: &str) -> Result<BTreeSet<(String, String)>, LedgerError> {
+    let waits = |seen: &&Seen| seen.sample.record.lines.iter().any(|line| line.state == LineState::Recalled);
+    let patients: BTreeSet<_> = found.samples.iter().filter(waits).map(|seen| &seen.sample.record.patient).collect();
+    let mut elsewhere = BTreeSet::new();
+    for patient in patients {
+        let open = ledger.notices_of(patient)?.into_iter().map(|known| known.record);
+        let others = open.filter(|notice| notice.requester != practice && notice.state.is_open());
+        let wanted = others.flat_map(|notice| notice.wanted).map(|wanted| (wanted.accession, wanted.test));
+        elsewhere.extend(wanted);
+    }
+    Ok(elsewhere)
 }
 
 fn lookup(asked: &Asked) -> Lookup {

@@ -74,8 +74,16 @@ pub(super) fn of_sample(sample: &Sample, for_practice: bool) -> String {
     };
     let by = if for_practice { None } else { decided_by(sample) };
     let by = by.map_or_else(String::new, |by| format!(", by {by}"));
-    let because = sample.because.as_deref().map_or_else(String::new, |why| format!(" ({why})"));
+    let because = [sample.because.as_deref(), decided_because(sample)].into_iter().flatten();
+    let because: String = because.map(|why| format!(" ({why})")).collect();
     format!("{words}{by}{because}")
+}
+
+/// What the person gave as a reason who decided about its discard, as long as that stands.
+fn decided_because(sample: &Sample) -> Option<&str> {
+    let stands =
+        matches!(sample.state, SampleState::DiscardAuthorised | SampleState::DiscardRejected | SampleState::Disposed);
+    sample.discard.as_deref().filter(|_| stands)?.decided_because.as_deref()
 }
 
 fn decided_by(sample: &Sample) -> Option<String> {
@@ -160,7 +168,15 @@ pub(super) fn to_do(found: &Found, zone: Zone) -> Vec<String> {
     for seen in &found.samples {
         let Sample { accession, lines, .. } = &seen.sample.record;
         let untold = |line: &&Line| line.state == LineState::Recalled && !told(accession, &line.test);
-        let tests: Vec<&str> = lines.iter().filter(untold).map(|line| line.test.as_str()).collect();
+        let (elsewhere, tests): (Vec<&str>, Vec<&str>) = lines
+            .iter()
+            .filter(untold)
+            .map(|line| line.test.as_str())
+            .partition(|test| found.elsewhere.contains(&(accession.clone(), (*test).to_owned())));
+        if !elsewhere.is_empty() {
+            let tests = elsewhere.join(", ");
+            words.push(format!("nothing for {accession} ({tests}): another requester calls the patient back for it"));
+        }
         if !tests.is_empty() {
             words.push(format!("nothing yet for {accession} ({}): the recall list is still to come", tests.join(", ")));
         }
