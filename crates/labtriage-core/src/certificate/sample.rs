@@ -113,7 +113,6 @@ pub(super) struct SampleCase {
     pub(super) run: Vec<Scaled>,
     pub(super) total: Vec<Scaled>,
     pub(super) shared: Vec<Scaled>,
-    fresh: Vec<usize>,
     /// Not all of its lines can be run from what there is.
     pub(super) scant: bool,
     /// Re-tests aside; worked out once.
@@ -301,26 +300,35 @@ impl SampleCase {
     ) -> (Scaled, Option<Anew>) {
         let free = self.sample.is_some_and(|sample| tables.before.recollected[sample.row()]);
         let mut least = (NEVER, None);
+        let mut total = std::mem::take(&mut self.total);
         for (arrival, tube) in day.arrivals.iter().enumerate() {
             let book = tables.of_site(&tables.book, tube.site);
-            self.fresh.clear();
-            self.fresh.extend(self.lines.iter().map(|line| day.until(arrival, line.pair)));
-            let last = self.fresh.iter().copied().max().unwrap_or(0);
-            self.best.clear();
-            self.best.extend_from_slice(otherwise);
-            for from in (tube.from..last).rev() {
-                let mut total = if free { 0 } else { book[from] };
-                for (row, _) in self.lines.iter().enumerate().filter(|(_, line)| wanted(line)) {
-                    if from < self.fresh[row] {
-                        self.best[row] = self.tested(tables, row, tube.site)[from].min(self.best[row]);
-                    }
-                    total += self.best[row];
+            let until = |line: &LineCase| day.until(arrival, line.pair);
+            let last = self.lines.iter().map(until).max().unwrap_or(0);
+            if last <= tube.from {
+                continue;
+            }
+            total.clear();
+            total.extend(book[tube.from..last].iter().map(|book| if free { 0 } else { *book }));
+            for (row, (line, &otherwise)) in self.lines.iter().zip(otherwise).enumerate() {
+                if !wanted(line) {
+                    continue;
                 }
+                total.iter_mut().for_each(|total| *total += otherwise);
+                let Some(tested) = self.tested(tables, row, tube.site).get(tube.from..until(line)) else { continue };
+                let mut best = otherwise;
+                for (total, tested) in total.iter_mut().zip(tested).rev() {
+                    best = best.min(*tested);
+                    *total += best - otherwise;
+                }
+            }
+            for (from, &total) in (tube.from..last).zip(&total).rev() {
                 if total < least.0 {
                     least = (total, Some(Anew { arrival, from }));
                 }
             }
         }
+        self.total = total;
         least
     }
 

@@ -130,7 +130,7 @@ fn first<'p, P: Problem>(
 }
 
 /// Items of all tries at whole options, about: few items are worth several.
-const TRIED: usize = 12_000;
+const TRIED: usize = 40_000;
 
 /// What comes nearest to the mix of known options, the best of a few tries. It is worth having even
 /// when time is over, and takes no oracle then.
@@ -147,14 +147,13 @@ fn from_mix<'p, P: Problem>(
         let mut state = State::new(pool.problem);
         let order = assign::settle(&mut state, priced, columns, *steepening);
         assign::fill(pool, &mut state, &order, &priced.prices, stop);
-        assign::reinsert(pool, &mut state, &order, settings.reinsertions.min(1), stop);
         (state, order)
     };
     let tried: Vec<(State<'p, P>, Vec<usize>)> = steepenings.par_iter().map(once).collect();
     let best = tried.into_iter().min_by_key(|(state, _)| state.rank());
     let Some((mut state, order)) = best else { return State::new(pool.problem) };
-    // Only the best is worth the rest of the passes.
-    assign::reinsert(pool, &mut state, &order, settings.reinsertions.saturating_sub(1), stop);
+    // Only the best is worth the passes, which ask every item.
+    assign::reinsert(pool, &mut state, &order, settings.reinsertions, stop);
     state
 }
 

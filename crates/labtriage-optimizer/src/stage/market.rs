@@ -98,6 +98,8 @@ pub(super) struct Market<'a> {
     pub(super) routes: &'a Routes,
     pub(super) prices: &'a [Scaled],
     pub(super) left: &'a [u64],
+    /// Per site and slot: booking in, where that was worked out for many; else empty.
+    pub(super) booked: &'a [Scaled],
 }
 
 /// What one patient has already taken while its own choice is put together.
@@ -144,6 +146,18 @@ impl Market<'_> {
 
     /// Reception, and a partner's quota.
     pub(super) fn booking(&self, site: SiteIx, slot: usize) -> Scaled {
+        let known = self.booked.get(site.row() * self.menu.minutes.len() + slot);
+        known.copied().unwrap_or_else(|| self.work_out_booking(site, slot))
+    }
+
+    /// The same for every site and slot.
+    pub(super) fn work_out_bookings(&self) -> Vec<Scaled> {
+        let slots = || 0..self.menu.minutes.len();
+        let sites = self.snapshot.network.sites.indices();
+        sites.flat_map(|site| slots().map(move |slot| self.work_out_booking(site, slot))).collect()
+    }
+
+    fn work_out_booking(&self, site: SiteIx, slot: usize) -> Scaled {
         let slot = SlotIx::from_row(slot);
         let capacity = &self.snapshot.capacity;
         let quota = capacity.quota(site, self.snapshot.grid.day(slot)).map_or(0, |cell| self.price(cell, 1));

@@ -119,7 +119,7 @@ impl Chooser {
         let mut samples = Vec::with_capacity(self.opened);
         for number in 0..self.opened {
             self.taken.clear();
-            let beside = Market { left, ..*market };
+            let beside = Market { left, booked: &[], ..*market };
             let sample = self.cases[number].sample?;
             self.cases[number].open(stage, &beside, sample);
             let going = self.going(stage, &beside, number, doing, recalled);

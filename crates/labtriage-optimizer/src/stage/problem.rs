@@ -184,7 +184,7 @@ impl<'a> Stage<'a> {
 
     pub(super) fn market<'m>(&'m self, prices: &'m [Scaled], left: &'m [u64]) -> Market<'m> {
         let (snapshot, routes) = (self.planner.snapshot, &self.planner.routes);
-        Market { snapshot, menu: &self.ground.menu, routes, prices, left }
+        Market { snapshot, menu: &self.ground.menu, routes, prices, left, booked: &[] }
     }
 }
 
@@ -192,19 +192,22 @@ impl<'a> Stage<'a> {
 pub(crate) struct Scratch<'a> {
     chooser: Chooser,
     minimum: patient::Scratch,
-    /// The prices that `whole` and `tables` are of.
+    /// The prices that all the rest is of.
     seen: Vec<f64>,
     whole: Prices,
+    /// Booking in while there is as much left as the stage began with; empty until it is of use.
+    booked: Vec<Scaled>,
     tables: Option<Tables<'a>>,
 }
 
 impl<'a> Scratch<'a> {
     /// Takes note of prices; most calls come with the same ones as the last.
     fn see(&mut self, prices: &[f64]) {
-        if self.seen != prices {
+        if !same(&self.seen, prices) {
             self.seen.clear();
             self.seen.extend_from_slice(prices);
             self.whole = whole_prices(prices);
+            self.booked.clear();
             self.tables = None;
         }
     }
@@ -226,6 +229,7 @@ impl<'a> Problem for Stage<'a> {
             minimum: patient::Scratch::default(),
             seen: Vec::new(),
             whole: Prices::free(0),
+            booked: Vec::new(),
             tables: None,
         }
     }
@@ -240,8 +244,14 @@ impl<'a> Problem for Stage<'a> {
 
     fn cheapest(&self, item: usize, prices: &[f64], left: Option<&[u64]>, scratch: &mut Scratch<'a>) -> Option<Choice> {
         scratch.see(prices);
-        let Scratch { chooser, whole, .. } = scratch;
-        let market = self.market(whole.all().as_slice(), left.unwrap_or(&self.limits));
+        let Scratch { chooser, whole, booked, .. } = scratch;
+        let mut market = self.market(whole.all().as_slice(), left.unwrap_or(&self.limits));
+        if left.is_none() {
+            if booked.is_empty() {
+                *booked = market.work_out_bookings();
+            }
+            market.booked = booked;
+        }
         chooser.choose(self, &market, self.patients[item])
     }
 
@@ -272,6 +282,14 @@ impl<'a> Problem for Stage<'a> {
         let least = patient::minimum(tables, &self.ground.samples, self.patients[item], memory, Some(&mut add));
         least as f64 / f64::from(1u32 << SHIFT)
     }
+}
+
+/// Whether prices are the same, bit by bit; looked at in pieces, as most calls find them equal to the end.
+fn same(one: &[f64], other: &[f64]) -> bool {
+    let differ = |one: &[f64], other: &[f64]| {
+        one.iter().zip(other).fold(0, |bits, (one, other)| bits | (one.to_bits() ^ other.to_bits())) != 0
+    };
+    one.len() == other.len() && !one.chunks(256).zip(other.chunks(256)).any(|(one, other)| differ(one, other))
 }
 
 /// Prices per unit as the certificate counts them, from prices in thousandths of a weighted day.

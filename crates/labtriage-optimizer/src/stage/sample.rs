@@ -3,6 +3,8 @@
 //! For each line, site and slot the cost of a test is worked out once: the cheapest analyser, then
 //! the cheapest slot to report in. Each way of the sample then only looks up sums.
 
+use std::ops::Range;
+
 use labtriage_core::catalogue::State;
 use labtriage_core::certificate::Scaled;
 use labtriage_core::cost::unserved_cost;
@@ -72,7 +74,8 @@ pub(super) struct SampleCase {
     lowest: Vec<Scaled>,
     results: Vec<Scaled>,
     best: Vec<Scaled>,
-    fresh: Vec<usize>,
+    pub(super) totals: Vec<Scaled>,
+    until: Vec<usize>,
     pub(super) found: Vec<Candidate>,
     /// What there is of it, in microlitres, and whether that may be too little for all of its lines.
     pub(super) there: u32,
@@ -109,9 +112,13 @@ impl SampleCase {
 
     /// Whether what there is may be too little for all lines, wherever they are run.
     fn scant(&self, market: &Market<'_>) -> bool {
-        let all: u32 = self.lines.iter().filter(|line| line.open).map(|line| line.volume).sum();
         let dead = market.snapshot.network.sites.indices().map(|site| self.most_dead(market, site)).max();
-        all.saturating_add(dead.unwrap_or(0)) > self.there
+        self.volume().saturating_add(dead.unwrap_or(0)) > self.there
+    }
+
+    /// What all lines take that can be run from it, in microlitres.
+    pub(super) fn volume(&self) -> u32 {
+        self.lines.iter().filter(|line| line.open).map(|line| line.volume).sum()
     }
 
     /// What is lost at the most when any of the lines is run at a site, in microlitres.
@@ -286,23 +293,22 @@ impl SampleCase {
         if offer.candidate.price + self.at_best(site, otherwise) >= least.cost {
             return;
         }
-        let there = self.scant.then(|| self.there.saturating_sub(self.dead(market, site)));
         let last = offer.until.iter().copied().max().unwrap_or(0);
-        let mut best = std::mem::take(&mut self.best);
-        best.clear();
-        best.extend_from_slice(otherwise);
         let first = offer.thawed.unwrap_or(offer.candidate.from);
-        for from in (first..last).rev() {
-            let mut total = offer.candidate.price;
-            for (row, best) in best.iter_mut().enumerate() {
-                if from < offer.until[row] {
-                    *best = self.tested(market, row, site)[from].min(*best);
-                }
-                total += *best;
-            }
-            if let Some(there) = there.filter(|_| total < least.cost) {
-                total += self.short_of_volume(there, &best, otherwise);
-            }
+        if last <= first {
+            return;
+        }
+        let mut totals = std::mem::take(&mut self.totals);
+        let mut each = otherwise.iter().copied().zip(offer.until.iter().copied());
+        if self.scant {
+            let there = self.there.saturating_sub(self.dead(market, site));
+            let limit = least.cost - offer.candidate.price;
+            self.scant_totals(market, (site, first..last, there), otherwise, &mut each, limit, &mut totals);
+        } else {
+            self.totals(market, (site, first..last), each, &mut totals);
+        }
+        for (from, &total) in (first..last).zip(&totals).rev() {
+            let total = total + offer.candidate.price;
             if total >= least.cost || offer.thawed.is_some() && from > first {
                 continue;
             }
@@ -321,7 +327,65 @@ impl SampleCase {
                 };
             }
         }
-        self.best = best;
+        self.totals = totals;
+    }
+
+    /// Per slot: what all lines cost when they may be run at a site from that slot on, each until a slot of its own
+    /// and given with what it costs otherwise.
+    pub(super) fn totals(
+        &self,
+        market: &Market<'_>,
+        (site, slots): (SiteIx, Range<usize>),
+        each: impl Iterator<Item = (Scaled, usize)>,
+        totals: &mut Vec<Scaled>,
+    ) {
+        totals.clear();
+        totals.resize(slots.len(), 0);
+        let mut base = 0;
+        for (row, (otherwise, until)) in each.enumerate() {
+            base += otherwise;
+            let Some(tested) = self.tested(market, row, site).get(slots.start..until) else { continue };
+            let mut best = otherwise;
+            for (total, tested) in totals.iter_mut().zip(tested).rev() {
+                best = best.min(*tested);
+                *total += best - otherwise;
+            }
+        }
+        totals.iter_mut().for_each(|total| *total += base);
+    }
+
+    /// The same where there is too little for all lines, with what it costs to leave some out; that is not looked
+    /// at in slots in which they cost more than a limit anyway.
+    pub(super) fn scant_totals(
+        &mut self,
+        market: &Market<'_>,
+        (site, slots, there): (SiteIx, Range<usize>, u32),
+        otherwise: &[Scaled],
+        each: &mut dyn Iterator<Item = (Scaled, usize)>,
+        limit: Scaled,
+        totals: &mut Vec<Scaled>,
+    ) {
+        let (mut best, mut until) = (std::mem::take(&mut self.best), std::mem::take(&mut self.until));
+        best.clear();
+        until.clear();
+        each.for_each(|(cost, slots)| {
+            best.push(cost);
+            until.push(slots);
+        });
+        totals.clear();
+        totals.resize(slots.len(), NEVER);
+        for (from, total) in slots.zip(totals.iter_mut()).rev() {
+            for (row, best) in best.iter_mut().enumerate() {
+                if from < until[row] {
+                    *best = self.tested(market, row, site)[from].min(*best);
+                }
+            }
+            *total = best.iter().sum();
+            if *total < limit {
+                *total += self.short_of_volume(there, &best, otherwise);
+            }
+        }
+        (self.best, self.until) = (best, until);
     }
 
     /// The least cost of re-testing the wanted lines from one new tube of a day.
@@ -333,21 +397,20 @@ impl SampleCase {
         wanted: impl Fn(&LineCase) -> bool,
     ) -> (Scaled, Option<Anew>) {
         let mut least = (NEVER, None);
+        let mut totals = std::mem::take(&mut self.totals);
         for (arrival, tube) in day.arrivals.iter().enumerate() {
-            self.fresh.clear();
-            let fresh = self.lines.iter().map(|line| day.until(arrival, line.test, line.specimen));
-            self.fresh.extend(fresh);
-            let last = self.fresh.iter().copied().max().unwrap_or(0);
-            self.best.clear();
-            self.best.extend_from_slice(otherwise);
-            for from in (tube.from..last).rev() {
-                let mut total = 0;
-                for (row, _) in self.lines.iter().enumerate().filter(|(_, line)| wanted(line)) {
-                    if from < self.fresh[row] {
-                        self.best[row] = self.tested(market, row, tube.site)[from].min(self.best[row]);
-                    }
-                    total += self.best[row];
-                }
+            let until = |line: &LineCase| day.until(arrival, line.test, line.specimen);
+            let last = self.lines.iter().map(until).max().unwrap_or(0);
+            if last <= tube.from {
+                continue;
+            }
+            // Who is not wanted costs nothing and is not run.
+            let each = |(line, &otherwise): (&LineCase, &Scaled)| {
+                if wanted(line) { (otherwise, until(line)) } else { (0, 0) }
+            };
+            let each = self.lines.iter().zip(otherwise).map(each);
+            self.totals(market, (tube.site, tube.from..last), each, &mut totals);
+            for (from, &total) in (tube.from..last).zip(&totals).rev() {
                 if total < least.0 {
                     let total = total + market.booking(tube.site, from);
                     if total < least.0 {
@@ -356,6 +419,7 @@ impl SampleCase {
                 }
             }
         }
+        self.totals = totals;
         least
     }
 

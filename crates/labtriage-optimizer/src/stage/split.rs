@@ -34,7 +34,6 @@ pub(super) struct Splits {
     found: Vec<Candidate>,
     mains: Vec<(Scaled, usize, usize)>,
     first: Vec<Scaled>,
-    best: Vec<Scaled>,
 }
 
 impl Splits {
@@ -199,26 +198,27 @@ impl SampleCase {
             }
             // Each container loses something.
             let there = self.there.saturating_sub(self.most_dead(market, main) + self.most_dead(market, site));
-            splits.best.clear();
-            splits.best.extend_from_slice(&splits.first);
             let last = facts.until.iter().copied().max().unwrap_or(0);
-            for from in (facts.candidate.from..last).rev() {
-                let mut total = facts.candidate.price;
-                for (row, best) in splits.best.iter_mut().enumerate() {
-                    if from < facts.until[row] {
-                        *best = self.tested(market, row, site)[from].min(*best);
-                    }
-                    total += *best;
-                }
-                if total >= least.cost {
-                    continue;
-                }
-                let total = total + market.booking(site, from) + self.short_of_volume(there, &splits.best, otherwise);
-                if total < least.cost {
+            let slots = facts.candidate.from..last;
+            if slots.is_empty() {
+                continue;
+            }
+            let mut each = splits.first.iter().copied().zip(facts.until.iter().copied());
+            let mut totals = std::mem::take(&mut self.totals);
+            if self.volume() > there {
+                let limit = least.cost - facts.candidate.price;
+                self.scant_totals(market, (site, slots.clone(), there), otherwise, &mut each, limit, &mut totals);
+            } else {
+                self.totals(market, (site, slots.clone()), each, &mut totals);
+            }
+            for (from, &total) in slots.zip(&totals).rev() {
+                let total = total + facts.candidate.price;
+                if total < least.cost && total + market.booking(site, from) < least.cost {
                     let picked = Picked { offer: number, from: first, second: Some((split, from)) };
-                    *least = Least { cost: total, picked: Some(picked) };
+                    *least = Least { cost: total + market.booking(site, from), picked: Some(picked) };
                 }
             }
+            self.totals = totals;
         }
     }
 }
