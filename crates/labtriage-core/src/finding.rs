@@ -117,7 +117,7 @@ codes! {
     NightBusy "N007" Fatal "another nightly is running";
     NightUnwritable "N008" Fatal "the night could not be written";
     NoRoom "N009" Fatal "no room is left on the disk";
-    NightLost "N010" Fatal "the published night is not where the ledger says";
+    NightLost "N010" Fatal "the published night is not where the ledger says, or the ledger knows of none";
     NightInTheWay "N011" Fatal "a folder that the ledger does not know is in the way of the night";
 }
 
