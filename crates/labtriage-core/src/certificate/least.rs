@@ -2,7 +2,7 @@
 //!
 //! Sites that cannot be the best even if nothing were booked in are passed over.
 
-use super::sample::{Handling, Least, LineCase, Ran, SampleCase};
+use super::sample::{Handling, Least, LineCase, Ran, SampleCase, add_savings, bit};
 use super::tables::{Pair, Tables};
 use super::window::Handled;
 use super::{NEVER, Scaled};
@@ -138,23 +138,19 @@ impl SampleCase {
         total: &mut [Scaled],
     ) {
         let until = way.until(&self.lines[row]).min(first + total.len());
-        if until <= first || self.lines[row].enough & super::sample::bit(site) == 0 {
+        if until <= first || self.lines[row].enough & bit(site) == 0 {
             return;
         }
         // Nothing is run before the tube is spun.
         let spun = way.spun.0.clamp(first, until);
-        let mut best = otherwise;
         let tested = &self.tested(tables, row, site)[spun..until];
-        for (total, tested) in total[spun - first..until - first].iter_mut().zip(tested).rev() {
-            best = best.min(*tested);
-            *total += best - otherwise;
-        }
+        let best = add_savings(&mut total[spun - first..], tested, otherwise);
         total[..spun - first].iter_mut().for_each(|total| *total += best - otherwise);
     }
 
     /// Until which slot any line can be run at a site; none when none can.
     fn last_run(&self, way: Handling, site: SiteIx) -> Option<usize> {
-        let here = self.lines.iter().filter(|line| line.enough & super::sample::bit(site) != 0);
+        let here = self.lines.iter().filter(|line| line.enough & bit(site) != 0);
         here.map(|line| way.until(line)).max().filter(|until| *until > 0)
     }
 
@@ -177,8 +173,7 @@ impl SampleCase {
         for from in (0..until).rev() {
             let mut total = handling + if free { 0 } else { reach[from] + book[from] };
             for (row, best) in best.iter_mut().enumerate() {
-                if (way.spun.0..way.until(&self.lines[row])).contains(&from)
-                    && self.lines[row].enough & super::sample::bit(site) != 0
+                if (way.spun.0..way.until(&self.lines[row])).contains(&from) && self.lines[row].enough & bit(site) != 0
                 {
                     *best = self.tested(tables, row, site)[from].min(*best);
                 }
@@ -282,7 +277,7 @@ impl SampleCase {
         shared.resize(self.lines.len() * sites * slots, NEVER);
         for (row, line) in self.lines.iter().enumerate() {
             for site in tables.facts.snapshot.network.sites.indices() {
-                if !tables.facts.runs(site, line.test) || line.enough & super::sample::bit(site) == 0 {
+                if !tables.facts.runs(site, line.test) || line.enough & bit(site) == 0 {
                     continue;
                 }
                 let (tested, booked) = (self.tested(tables, row, site), tables.of_site(booked, site));
@@ -311,7 +306,7 @@ impl SampleCase {
         from: usize,
     ) -> Option<(Scaled, SiteIx, usize, usize, bool)> {
         let line = &self.lines[row];
-        if !tables.facts.runs(site, line.test) || line.enough & super::sample::bit(site) == 0 {
+        if !tables.facts.runs(site, line.test) || line.enough & bit(site) == 0 {
             return None;
         }
         let lines = self.lines.iter().filter(|line| way.until(line) > 0).count();
@@ -356,12 +351,13 @@ impl SampleCase {
             for (row, &first) in first.iter().enumerate() {
                 self.run_from(tables, way, (row, first), (second, earliest), &mut total);
             }
-            for (from, &total) in (earliest..until).zip(&total).rev() {
-                let short = |case: &mut Self| case.second_short(tables, otherwise, (way, second, from), &first);
-                let short = if self.scant && total < least.cost { short(self) } else { 0 };
-                if total + short < least.cost {
+            for (from, &(mut total)) in (earliest..until).zip(&total).rev() {
+                if self.scant && total < least.cost {
+                    total += self.second_short(tables, otherwise, (way, second, from), &first);
+                }
+                if total < least.cost {
                     let ran = Ran::TwoSites { way, first: pair.first, second: (second, from) };
-                    *least = Least { cost: total + short, ran };
+                    *least = Least { cost: total, ran };
                 }
             }
             self.total = total;
@@ -401,7 +397,7 @@ impl SampleCase {
         best.clear();
         best.extend(first.iter().enumerate().map(|(row, &first)| {
             let line = &self.lines[row];
-            let enough = line.enough & super::sample::bit(second) != 0;
+            let enough = line.enough & bit(second) != 0;
             let slots = self.tested(tables, row, second).get(from..way.until(line)).filter(|_| enough);
             slots.and_then(|slots| slots.iter().min()).map_or(first, |run| first.min(*run))
         }));

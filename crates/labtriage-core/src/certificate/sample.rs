@@ -80,6 +80,17 @@ impl Handling {
     }
 }
 
+/// Adds to the total of each slot by how much a line costs less than otherwise if it may be run then or later; the
+/// least that it costs.
+pub(super) fn add_savings(total: &mut [Scaled], tested: &[Scaled], otherwise: Scaled) -> Scaled {
+    let mut best = otherwise;
+    for (total, tested) in total.iter_mut().zip(tested).rev() {
+        best = best.min(*tested);
+        *total += best - otherwise;
+    }
+    best
+}
+
 /// The least cost of running lines of a sample, and where.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Least {
@@ -316,11 +327,7 @@ impl SampleCase {
                 }
                 total.iter_mut().for_each(|total| *total += otherwise);
                 let Some(tested) = self.tested(tables, row, tube.site).get(tube.from..until(line)) else { continue };
-                let mut best = otherwise;
-                for (total, tested) in total.iter_mut().zip(tested).rev() {
-                    best = best.min(*tested);
-                    *total += best - otherwise;
-                }
+                add_savings(&mut total, tested, otherwise);
             }
             for (from, &total) in (tube.from..last).zip(&total).rev() {
                 if total < least.0 {

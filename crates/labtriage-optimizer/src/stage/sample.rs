@@ -299,11 +299,11 @@ impl SampleCase {
             return;
         }
         let mut totals = std::mem::take(&mut self.totals);
-        let mut each = otherwise.iter().copied().zip(offer.until.iter().copied());
+        let each = otherwise.iter().copied().zip(offer.until.iter().copied());
         if self.scant {
             let there = self.there.saturating_sub(self.dead(market, site));
             let limit = least.cost - offer.candidate.price;
-            self.scant_totals(market, (site, first..last, there), otherwise, &mut each, limit, &mut totals);
+            self.scant_totals(market, (site, first..last, there), otherwise, each, limit, &mut totals);
         } else {
             self.totals(market, (site, first..last), each, &mut totals);
         }
@@ -361,17 +361,17 @@ impl SampleCase {
         market: &Market<'_>,
         (site, slots, there): (SiteIx, Range<usize>, u32),
         otherwise: &[Scaled],
-        each: &mut dyn Iterator<Item = (Scaled, usize)>,
+        each: impl Iterator<Item = (Scaled, usize)>,
         limit: Scaled,
         totals: &mut Vec<Scaled>,
     ) {
         let (mut best, mut until) = (std::mem::take(&mut self.best), std::mem::take(&mut self.until));
         best.clear();
         until.clear();
-        each.for_each(|(cost, slots)| {
+        for (cost, slots) in each {
             best.push(cost);
             until.push(slots);
-        });
+        }
         totals.clear();
         totals.resize(slots.len(), NEVER);
         for (from, total) in slots.zip(totals.iter_mut()).rev() {

@@ -203,19 +203,20 @@ impl SampleCase {
             if slots.is_empty() {
                 continue;
             }
-            let mut each = splits.first.iter().copied().zip(facts.until.iter().copied());
+            let each = splits.first.iter().copied().zip(facts.until.iter().copied());
             let mut totals = std::mem::take(&mut self.totals);
             if self.volume() > there {
                 let limit = least.cost - facts.candidate.price;
-                self.scant_totals(market, (site, slots.clone(), there), otherwise, &mut each, limit, &mut totals);
+                self.scant_totals(market, (site, slots.clone(), there), otherwise, each, limit, &mut totals);
             } else {
                 self.totals(market, (site, slots.clone()), each, &mut totals);
             }
             for (from, &total) in slots.zip(&totals).rev() {
                 let total = total + facts.candidate.price;
-                if total < least.cost && total + market.booking(site, from) < least.cost {
+                let cost = if total < least.cost { total + market.booking(site, from) } else { continue };
+                if cost < least.cost {
                     let picked = Picked { offer: number, from: first, second: Some((split, from)) };
-                    *least = Least { cost: total + market.booking(site, from), picked: Some(picked) };
+                    *least = Least { cost, picked: Some(picked) };
                 }
             }
             self.totals = totals;
