@@ -287,7 +287,7 @@ impl<W: Write> Copy<'_, W> {
             // With an NHS number, what stands under `patient` is not written.
             let unused = Some(at) == patient_at && !named.nhs_number.is_empty();
             let known = |digits: &[u8; nhs::DIGITS]| self.reception.knows(digits);
-            if !unused && elsewhere.is_in(record.get(at).unwrap_or_default(), column, known) {
+            if !unused && elsewhere.is_in(record.get(at).unwrap_or_default(), column, self.import, known) {
                 self.notes.refuse(Code::IdentityElsewhere, format!("`{header}` holds an identity"));
             }
         }
@@ -331,7 +331,10 @@ impl<W: Write> Copy<'_, W> {
             let words = |c: char| c.is_alphabetic() || c.is_whitespace() || ",.;'’-".contains(c);
             let name = if field.chars().all(words) { field } else { "" };
             let date_of_birth = date(field, self.import);
-            let named = Named { nhs_number: field, date_of_birth, date_unreadable: false, name, patient: "" };
+            // Codes of ten digits are no numbers of patients; most of them fail the check.
+            let code = |digits: &[u8; nhs::DIGITS]| self.import.ten_digit_codes && !nhs::is_valid(digits);
+            let nhs_number = if nhs::digits_of(field).is_some_and(|digits| code(&digits)) { "" } else { field };
+            let named = Named { nhs_number, date_of_birth, date_unreadable: false, name, patient: "" };
             self.reception.see(&named);
         }
     }

@@ -19,5 +19,5 @@ pub use error::IdentityError;
 pub use keys::{KeyRing, OwnedPseudonym};
 pub use nhs_number::{BadNumber, NhsNumber};
 pub use person::{DateOfBirth, Name, Person};
-pub use seal::{Lock, Unlock, new_identity, write_whole};
+pub use seal::{Lock, Unlock, new_identity};
 pub use vault::{Rotated, Vault};

@@ -165,25 +165,6 @@ fn refused(error: DecryptError) -> IdentityError {
     }
 }
 
-/// Writes a file whole or not at all, for its owner's eyes only: beside its place first, then renamed into it.
-///
-/// # Errors
-/// [`IdentityError::Io`]; an earlier file is then still in its place.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), IdentityError> {
-    let io = |source| IdentityError::Io { what: "write", path: path.to_owned(), source };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Made with rights for the owner only.
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
-    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(io)?;
-    file.persist(path).map_err(|error| io(error.error))?;
-    sync_folder(folder).map_err(io)
-}
-
-/// Writes down which files a folder holds, where the system lets folders be opened.
-fn sync_folder(folder: &Path) -> std::io::Result<()> {
-    if cfg!(unix) { std::fs::File::open(folder)?.sync_all() } else { Ok(()) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,7 +173,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (secret, recipient) = new_identity();
         let path = folder.path().join("secret");
-        write_whole(&path, secret.as_bytes()).unwrap();
+        std::fs::write(&path, secret.as_bytes()).unwrap();
         (Unlock::from_file(&path).unwrap(), Lock::recipient(&recipient).unwrap())
     }
 
@@ -246,18 +227,5 @@ mod tests {
             assert!(matches!(error, IdentityError::BadSecret { .. }) && !error.to_string().contains("1NO"), "{error}");
         }
         assert!(matches!(Unlock::from_file(folder.path()), Err(IdentityError::Io { .. })));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_file_is_for_its_owner_only_and_nothing_stays_behind() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("store");
-        write_whole(&path, b"one").unwrap();
-        write_whole(&path, b"two").unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(std::fs::read(&path).unwrap(), b"two");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

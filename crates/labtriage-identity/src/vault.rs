@@ -11,7 +11,7 @@ use crate::error::IdentityError;
 use crate::keys::{KeyRing, OwnedPseudonym};
 use crate::nhs_number::NhsNumber;
 use crate::person::{DateOfBirth, Name, Person};
-use crate::seal::{Lock, Unlock, write_whole};
+use crate::seal::{Lock, Unlock};
 
 /// The first line of a store's text.
 const FORMAT: &str = "labtriage identities 1";
@@ -100,12 +100,12 @@ impl Vault {
         rotated
     }
 
-    /// Writes the store, locked, whole or not at all.
+    /// The store as it is to be written: locked.
     ///
     /// # Errors
-    /// [`IdentityError::Io`], [`IdentityError::Encrypt`].
-    pub fn save(&self, path: &Path, lock: &Lock) -> Result<(), IdentityError> {
-        write_whole(path, &lock.seal(&self.text())?)
+    /// [`IdentityError::Encrypt`].
+    pub fn sealed(&self, lock: &Lock) -> Result<Vec<u8>, IdentityError> {
+        lock.seal(&self.text())
     }
 
     /// Reads a store.
@@ -226,7 +226,7 @@ mod tests {
         let unlock = Unlock::from_file(&folder.path().join("secret")).unwrap();
         let vault = vault(&ring(ONE), &[person("9434765919", "1950-02-28", "Ada Byron")]);
         assert!(matches!(Vault::open(&path, &unlock), Err(IdentityError::Io { .. })));
-        vault.save(&path, &lock).unwrap();
+        std::fs::write(&path, vault.sealed(&lock).unwrap()).unwrap();
         assert_eq!(Vault::open(&path, &unlock).unwrap().len(), 1);
         let whole = std::fs::read(&path).unwrap();
         assert!(!String::from_utf8_lossy(&whole).contains("Byron"));

@@ -77,6 +77,14 @@ impl Writer<'_> {
     }
 }
 
+/// Pairs in which one of so many pseudonyms is the one before or the one from then on, found by the indexes of both:
+/// see [`crate::rows`] on conditions on the kind.
+pub(crate) fn renamed_sql(names: usize) -> String {
+    let (before, now) = (places(1, names), places(names + 1, names));
+    let either = format!("request IN ({before}) OR patient IN ({now})");
+    format!("SELECT request, patient FROM present WHERE kind || '' = 'renamed' AND ({either})")
+}
+
 async fn names(connection: &mut AnyConnection, patients: &[&OwnedPseudonym]) -> Result<Names, sqlx::Error> {
     // Most ledgers have seen no rotation.
     let any = sqlx::query("SELECT seq FROM present WHERE kind = 'renamed' LIMIT 1");
@@ -89,10 +97,7 @@ async fn names(connection: &mut AnyConnection, patients: &[&OwnedPseudonym]) -> 
     while !ask.is_empty() {
         let mut found = Vec::new();
         for part in ask.chunks(BATCH) {
-            let (before, now) = (places(1, part.len()), places(part.len() + 1, part.len()));
-            let sql = own_sql(format!(
-                "SELECT request, patient FROM present WHERE kind = 'renamed' AND (request IN ({before}) OR patient IN ({now}))"
-            ));
+            let sql = own_sql(renamed_sql(part.len()));
             let query = part.iter().chain(part).fold(sqlx::query(sql), |query, name| query.bind(name.expose()));
             for row in query.fetch_all(&mut *connection).await? {
                 let (before, now) = (

@@ -77,6 +77,18 @@ impl Ledger {
         Ok(samples)
     }
 
+    /// Samples in a state whose last entry is of this moment or later, in order of that entry.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn samples_since(&mut self, state: SampleState, since: Instant) -> Result<Vec<Known<Sample>>, LedgerError> {
+        let sql = own_sql(format!("{PRESENT} p.kind = 'sample' AND p.state = $1 AND e.at >= $2 ORDER BY e.seq"));
+        let rows = self.store.run(async |connection| {
+            sqlx::query(sql).bind(state.text()).bind(since.epoch_minutes()).fetch_all(connection).await
+        })?;
+        rows.iter().map(known).collect()
+    }
+
     /// A sample as it is now.
     ///
     /// # Errors
@@ -163,12 +175,19 @@ impl Ledger {
     }
 
     /// Everything that was recorded of a kind, in order; where `vacuum` has dropped a body, the moment only.
-    /// It reads the whole ledger once, so it is for kinds of which all entries are wanted and few.
+    /// All of them are held at once: it is for kinds that have few. Of a kind without present states the whole ledger is
+    /// read once.
     ///
     /// # Errors
     /// Those of the database.
     pub fn entries<R: Record>(&mut self) -> Result<Vec<Known<Option<R>>>, LedgerError> {
-        let sql = "SELECT seq, at, body FROM entry WHERE kind = $1 ORDER BY seq";
+        // By way of their subjects, of which there is an index: most of a ledger is of other kinds.
+        let sql = if R::KIND.has_present() {
+            "SELECT e.seq, e.at, e.body FROM present p JOIN entry e ON e.kind = p.kind AND e.subject = p.subject \
+             WHERE p.kind = $1 ORDER BY e.seq"
+        } else {
+            "SELECT seq, at, body FROM entry WHERE kind = $1 ORDER BY seq"
+        };
         let rows =
             self.store.run(async |connection| sqlx::query(sql).bind(R::KIND.text()).fetch_all(connection).await)?;
         rows.iter().map(known_or_dropped).collect()
@@ -317,7 +336,7 @@ impl Ledger {
                    OR (p.requester = $1 AND p.requester <> $2) \
                    OR (p.kind IN ('sample', 'notice') AND p.subject = $1 AND p.requester <> $2) \
                    OR (p.kind = 'sample' AND p.request = $1 AND p.requester <> $2 AND NOT EXISTS \
-                   (SELECT 1 FROM present o WHERE o.kind = 'sample' AND o.request = $1 AND o.requester = $2)) LIMIT 1";
+                   (SELECT 1 FROM present o WHERE o.kind || '' = 'sample' AND o.request = $1 AND o.requester || '' = $2)) LIMIT 1";
         let (word, practice) = (word.to_owned(), practice.to_owned());
         self.store.run(async |connection| {
             Ok(sqlx::query(sql).bind(word).bind(practice).fetch_optional(connection).await?.is_some())

@@ -132,21 +132,27 @@ pub(crate) fn unreadable(seq: i64) -> LedgerError {
 mod tests {
     use super::*;
     use crate::address::Address;
+    use crate::names::renamed_sql;
     use crate::store::Store;
 
     /// By which index SQLite finds present states of many values of a key.
     #[track_caller]
     fn check_index(column: &'static str, expected: &str) {
+        check_plan(&bodies_sql(column, BATCH), BATCH + 1, expected);
+    }
+
+    #[track_caller]
+    fn check_plan(sql: &str, values: usize, expected: &str) {
         let folder = tempfile::tempdir().unwrap();
         let mut store = Store::open(&Address::File(folder.path().join("lab.ledger")), true).unwrap();
-        let sql = own_sql(format!("EXPLAIN QUERY PLAN {}", bodies_sql(column, BATCH)));
+        let explain = own_sql(format!("EXPLAIN QUERY PLAN {sql}"));
         let steps: Vec<String> = store
             .run(async |connection| {
-                let query = (0..=BATCH).fold(sqlx::query(sql), |query, _| query.bind("x"));
+                let query = (0..values).fold(sqlx::query(explain), |query, _| query.bind("x"));
                 query.fetch_all(connection).await?.iter().map(|row| row.try_get(3)).collect()
             })
             .unwrap();
-        assert!(steps.iter().any(|step| step.contains(expected)), "{column}: {steps:?}");
+        assert!(steps.iter().any(|step| step.contains(expected)), "{sql}: {steps:?}");
     }
 
     #[test]
@@ -156,5 +162,7 @@ mod tests {
         check_index("patient", "present_patient (patient=?)");
         check_index("request", "present_request (request=?)");
         check_index("requester", "present_requester (requester=?)");
+        check_plan(&renamed_sql(BATCH), 2 * BATCH, "present_request (request=?)");
+        check_plan(&renamed_sql(BATCH), 2 * BATCH, "present_patient (patient=?)");
     }
 }

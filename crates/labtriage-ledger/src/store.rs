@@ -31,10 +31,6 @@ const SQLITE_SETTINGS: [&str; 3] =
 const POSTGRES_SETTINGS: [&str; 3] =
     ["SET lock_timeout = '5s'", "SET client_min_messages = 'warning'", "SET plan_cache_mode = 'force_custom_plan'"];
 
-/// What frees the room of dropped bodies. SQLite builds the file anew, without what was forgotten, and empties the one
-/// beside it; PostgreSQL keeps the room for later entries.
-const FREE_ROOM: (&str, &str) = ("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM entry");
-
 /// A connection, with the small runtime that serves it.
 pub(crate) struct Store {
     pub(crate) runtime: Runtime,
@@ -134,10 +130,18 @@ impl Store {
         runtime.block_on(work(connection)).map_err(|error| failure(address, &error))
     }
 
-    /// Frees the room of bodies that were dropped.
+    /// Frees the room of bodies that were dropped. SQLite builds the file anew, without what was forgotten, and then
+    /// takes it over, which a reader can keep it from; PostgreSQL keeps the room for later entries.
     pub(crate) fn free_room(&mut self) -> Result<(), LedgerError> {
-        let sql = if self.address.is_postgres() { FREE_ROOM.1 } else { FREE_ROOM.0 };
-        self.run(async |connection| sqlx::raw_sql(sql).execute(connection).await.map(drop))
+        let postgres = self.address.is_postgres();
+        let sql = if postgres { "VACUUM entry" } else { "VACUUM" };
+        self.run(async |connection| sqlx::raw_sql(sql).execute(connection).await.map(drop))?;
+        if postgres {
+            return Ok(());
+        }
+        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let kept: i64 = self.run(async |connection| sqlx::query(checkpoint).fetch_one(connection).await?.try_get(0))?;
+        if kept == 0 { Ok(()) } else { Err(LedgerError::Locked { address: self.address.to_string() }) }
     }
 
     /// Begins to read one state of things, whatever others write meanwhile.

@@ -113,13 +113,14 @@ pub const fn line_after(answer: NoticeState) -> LineState {
 }
 
 /// The state to record when a plan asks for one: what a person has decided about a discard stands
-/// when the plan proposes the same again.
+/// when the plan proposes the same again, and a rejection also while the plan does nothing else with the tube.
 pub const fn settled(now: Option<SampleState>, planned: SampleState) -> SampleState {
     match (now, planned) {
         (
             Some(decided @ (SampleState::DiscardAuthorised | SampleState::DiscardRejected)),
             SampleState::DiscardProposed | SampleState::Expired,
-        ) => decided,
+        )
+        | (Some(decided @ SampleState::DiscardRejected), SampleState::Held | SampleState::Transferred) => decided,
         (_, planned) => planned,
     }
 }
@@ -244,6 +245,9 @@ mod tests {
     fn a_plan_does_not_undo_what_a_person_decided() {
         assert_eq!(settled(Some(S::DiscardAuthorised), S::DiscardProposed), S::DiscardAuthorised);
         assert_eq!(settled(Some(S::DiscardRejected), S::DiscardProposed), S::DiscardRejected);
+        assert_eq!(settled(Some(S::DiscardRejected), S::Held), S::DiscardRejected);
+        assert_eq!(settled(Some(S::DiscardRejected), S::Transferred), S::DiscardRejected);
+        assert_eq!(settled(Some(S::DiscardAuthorised), S::Held), S::Held);
         assert_eq!(settled(Some(S::DiscardRejected), S::Scheduled), S::Scheduled);
         assert_eq!(settled(None, S::DiscardProposed), S::DiscardProposed);
     }

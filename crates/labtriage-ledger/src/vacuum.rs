@@ -24,8 +24,8 @@ pub struct Vacuum {
 }
 
 impl Ledger {
-    /// Drops bodies of entries before a moment, and frees their room. Of samples, overrides and recall notices, open or
-    /// not, the latest entry stays, which is their present state; of questions nothing stays but that one was asked;
+    /// Drops bodies of entries before a moment, and frees their room. Of samples, overrides, recall notices, open or
+    /// not, and new pseudonyms, the latest entry stays, which is their present state; of questions nothing stays but that one was asked;
     /// runs, published plans, authorisations, exports, figures and earlier vacuums stay whole.
     ///
     /// # Errors

@@ -1,9 +1,10 @@
 //! Where do keys come from? A file that was named, else the environment; never the command line itself. And who may
 //! change the store that they open: one program at a time.
 
-use std::fs::{File, TryLockError};
-use std::path::Path;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
 
+use labtriage_formats::outputs::{Readers, write_whole};
 use labtriage_identity::{IdentityError, KeyRing, Lock, Unlock};
 
 use crate::args::{KeysArguments, LockArguments, UnlockArguments};
@@ -51,15 +52,42 @@ pub(crate) fn unlock(arguments: &UnlockArguments, hint: &'static str) -> Result<
 
 /// The text of a file that holds no secrets.
 pub(crate) fn read(path: &Path, what: &'static str) -> Result<String, IdentityError> {
-    std::fs::read_to_string(path).map_err(|source| IdentityError::Io { what, path: path.to_owned(), source })
+    fs::read_to_string(path).map_err(|source| IdentityError::Io { what, path: path.to_owned(), source })
 }
 
-/// The lock of a store that is to be read, changed and written: `STORE.lock` beside it.
-pub(crate) fn hold(store: &Path) -> Result<File, IdentityError> {
-    let mut path = store.as_os_str().to_owned();
-    path.push(".lock");
-    lock::take(Path::new(&path)).map_err(|error| match error {
+/// A store that nobody else changes as long as this is there: `STORE.lock` beside it is locked.
+pub(crate) struct Held {
+    /// Where it is, or will be. A link is followed: who names the store by it and who does not hold the same lock, and
+    /// what it points to is replaced, not the link.
+    pub(crate) path: PathBuf,
+    _lock: File,
+}
+
+/// Takes hold of a store that is to be read, changed and written.
+pub(crate) fn hold(store: &Path) -> Result<Held, IdentityError> {
+    let io = |what, path: &Path| {
+        let path = path.to_owned();
+        move |source| IdentityError::Io { what, path, source }
+    };
+    // A link to nothing is refused: it is not where a new store belongs.
+    let path = match store.symlink_metadata() {
+        Ok(_) => store.canonicalize().map_err(io("open the identity store", store))?,
+        Err(_) => store.to_owned(),
+    };
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".lock");
+    let lock = lock::take(Path::new(&beside)).map_err(|error| match error {
         TryLockError::WouldBlock => IdentityError::Busy { path: store.to_owned() },
-        TryLockError::Error(source) => IdentityError::Io { what: "lock", path: path.into(), source },
+        TryLockError::Error(source) => io("lock", Path::new(&beside))(source),
+    })?;
+    Ok(Held { path, _lock: lock })
+}
+
+/// Writes a file with keys or identities whole or not at all, for its owner's eyes only.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), IdentityError> {
+    write_whole(path, Readers::Owner, bytes).map_err(|source| IdentityError::Io {
+        what: "write",
+        path: path.to_owned(),
+        source,
     })
 }

@@ -316,15 +316,18 @@ fn a_laboratory_whose_accessions_have_ten_digits_can_work() {
         row("2406030016", "9434765919,1950-02-28,Ada Byron"),
         // Another patient's number is no accession, whatever the laboratory's look like.
         row("9434765919", "9727710638,1961-04-03,Alan Turing"),
+        row("2406030025", "9434765919,1950-02-28,Ada Byron"),
+        // Out of step: a code in it is nobody's number.
+        "2406030025,2406030017,,\n".to_owned(),
     ];
     bench.write("extract/backlog.csv", format!("{HEADER}{}", rows.concat()).as_bytes());
     let words = bench.done(&format!("{IMPORT} --out strict"));
-    assert!(words.contains("4 rows, 4 set aside"), "{words}");
+    assert!(words.contains("6 rows, 6 set aside"), "{words}");
     fs::remove_file(bench.path("store.age")).unwrap();
     bench.write("extract/import.toml", b"[file]\nten_digit_codes = true\n");
     fs::create_dir(bench.path("inbox")).unwrap();
     let words = bench.done(&format!("{IMPORT} --out inbox/2026-11-23"));
-    assert!(words.contains("4 rows, 1 set aside"), "{words}");
+    assert!(words.contains("6 rows, 2 set aside"), "{words}");
     silent("the folder", bench.read("inbox/2026-11-23/backlog.csv").as_bytes());
     bench.done("manifest inbox/2026-11-23");
     // Two of the tubes are answered by the third: their accessions stand in reasons that the ledger records.
@@ -600,8 +603,20 @@ fn two_imports_into_one_store_do_not_lose_each_others_patients() {
     let rotate = "identities rotate --store store.age --unlock keys/store.secret --lock keys/store.recipients";
     bench.refused(&format!("{rotate} --keys keys/pseudonym.keys"), busy);
     assert!(!bench.path("again").exists() && fs::read(bench.path("store.age")).unwrap() == whole);
-    drop(held);
-    bench.done(&format!("{IMPORT} --unlock keys/store.secret --out again"));
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("store.age", bench.path("link.age")).unwrap();
+        let linked = IMPORT.replace("store.age", "link.age");
+        bench.refused(&format!("{linked} --unlock keys/store.secret --out again"), "another program is changing");
+        drop(held);
+        bench.done(&format!("{linked} --unlock keys/store.secret --out again"));
+        assert!(bench.path("link.age").is_symlink() && fs::read(bench.path("store.age")).unwrap() != whole);
+        std::os::unix::fs::symlink("nowhere.age", bench.path("broken.age")).unwrap();
+        bench.refused(
+            &format!("{} --out more", IMPORT.replace("store.age", "broken.age")),
+            "cannot open the identity store",
+        );
+    }
 }
 
 #[test]

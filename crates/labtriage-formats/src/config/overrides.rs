@@ -59,9 +59,6 @@ pub struct Entry<'a> {
     pub comment: &'a str,
 }
 
-/// The keys of codes and times.
-const KEYS: [&str; 4] = ["accession", "request", "until", "by"];
-
 /// The keys whose values are numbers.
 const NUMBERS: [&str; 2] = ["lines_per_day", "visits"];
 
@@ -82,29 +79,31 @@ pub fn overrides_toml(entries: &[Entry<'_>]) -> String {
     text
 }
 
-/// Where in a text of overrides a value stands that is no free text: a code or a time, as its key says.
-pub(crate) struct PlainValue {
-    key: &'static str,
+/// A value of an override, and where it stands in a text.
+pub(crate) struct Written {
+    key: String,
     /// Its bytes, quotes included.
     pub(crate) place: Range<usize>,
-    /// Whether it is a time from its first character to its last.
-    whole_time: bool,
+    /// What it says, escapes resolved; none when it is no text.
+    pub(crate) text: Option<String>,
 }
 
-impl PlainValue {
-    /// Whether it is a time and nothing but a time.
+impl Written {
+    /// Whether it is a day or time and nothing else, as its key says.
     pub(crate) fn is_time(&self) -> bool {
-        matches!(self.key, "until" | "by") && self.whole_time
+        let part_of_time = |c: char| c.is_ascii_digit() || " -/.:+TZtz".contains(c);
+        matches!(self.key.as_str(), "until" | "by" | "day")
+            && self.text.as_ref().is_none_or(|text| text.chars().all(part_of_time))
     }
 
     /// Whether it names a sample or request.
     pub(crate) fn is_code(&self) -> bool {
-        matches!(self.key, "accession" | "request")
+        matches!(self.key.as_str(), "accession" | "request")
     }
 }
 
-/// The values of the keys that hold codes and times, as far as a text can be read.
-pub(crate) fn plain_values(text: &str) -> Vec<PlainValue> {
+/// The values of all overrides, as far as a text can be read.
+pub(crate) fn written(text: &str) -> Vec<Written> {
     let (root, _) = DeTable::parse_recoverable(text);
     let entries = root.get_ref().iter().filter(|(key, _)| key.get_ref().as_ref() == "override");
     let tables = entries.flat_map(|(_, value)| match value.get_ref() {
@@ -112,15 +111,9 @@ pub(crate) fn plain_values(text: &str) -> Vec<PlainValue> {
         DeValue::Table(one) => vec![one],
         _ => Vec::new(),
     });
-    let part_of_time = |c: char| c.is_ascii_digit() || " -/.:+TZtz".contains(c);
-    let values = tables.flat_map(|table| table.iter()).filter_map(|(key, value)| {
-        let key = *KEYS.iter().find(|known| **known == key.get_ref().as_ref())?;
-        let whole_time = match value.get_ref() {
-            DeValue::String(value) => value.chars().all(part_of_time),
-            DeValue::Datetime(_) => true,
-            _ => false,
-        };
-        Some(PlainValue { key, place: value.span(), whole_time })
+    let values = tables.flat_map(|table| table.iter()).map(|(key, value)| {
+        let text = value.get_ref().as_str().map(str::to_owned);
+        Written { key: key.get_ref().as_ref().to_owned(), place: value.span(), text }
     });
     values.collect()
 }

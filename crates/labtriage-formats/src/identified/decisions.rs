@@ -5,35 +5,55 @@ use std::ops::Range;
 use labtriage_core::nhs;
 
 use super::people::People;
-use crate::config::overrides::{PlainValue, plain_values};
+use crate::config::overrides::{Written, written};
 use crate::import::Import;
 
 /// What stands in the place of a name or date.
 const TAKEN_OUT: &str = "[taken out]";
 
+/// What stands in the place of a whole value.
+const QUOTED: &str = "\"[taken out]\"";
+
 impl People {
     /// The text of an `overrides.toml` without their numbers, names and dates of birth, and without any other NHS
-    /// number that stands apart. A time (`until`, `by`) may hold anybody's date of birth, and an accession or request of
-    /// ten digits is no stranger's number where the laboratory has such codes.
+    /// number that stands apart. A day or time (`until`, `by`, `day`) may be anybody's date of birth, and an accession or
+    /// request of ten digits is no stranger's number where the laboratory has such codes. Of a value that says more of
+    /// people than its letters do (`Ada\u0020Byron`) nothing is left.
     pub fn taken_out_of(&self, overrides: &str, import: &Import) -> String {
-        let plain = plain_values(overrides);
-        let is_plain = |at: usize, of: &dyn Fn(&str, &PlainValue) -> bool| {
-            plain.iter().any(|value| value.place.contains(&at) && of(&overrides[value.place.clone()], value))
+        let values = written(overrides);
+        let value_at = |at: usize| values.iter().find(|value| value.place.contains(&at));
+        let is_code = |value: &Written| {
+            value.is_code() && value.text.as_ref().is_some_and(|text| nhs::is_ten_digits(text.trim()))
         };
-        let time = |_: &str, value: &PlainValue| value.is_time();
-        let code = |written: &str, value: &PlainValue| {
-            value.is_code() && nhs::is_ten_digits(written.trim_matches(['"', '\'']).trim())
+        let is_time_at = |at: usize| value_at(at).is_some_and(Written::is_time);
+        let is_code_at = |at: usize| value_at(at).is_some_and(is_code);
+        let mut out: Vec<(Range<usize>, &str)> = self.found_in(overrides, import, &is_time_at, &is_code_at);
+        let hidden = |value: &&Written| {
+            let Some(text) = &value.text else { return false };
+            let inside = self.found_in(text, import, &|_| value.is_time(), &|_| is_code(value));
+            inside.len() > out.iter().filter(|(found, _)| value.place.contains(&found.start)).count()
         };
-        let numbers = nhs::all(overrides).filter(|found| {
-            let stranger = || found.is_number() && !(import.ten_digit_codes && is_plain(found.start, &code));
-            self.has_number(&found.digits) || stranger()
-        });
-        let dates = self.dates_in(overrides).filter(|(start, _)| !is_plain(*start, &time));
-        let mut out: Vec<(Range<usize>, &str)> =
-            numbers.map(|found| (found.start..found.end, nhs::TAKEN_OUT)).collect();
-        out.extend(dates.chain(self.names_in(overrides)).map(|(start, end)| (start..end, TAKEN_OUT)));
+        let hidden: Vec<Range<usize>> = values.iter().filter(hidden).map(|value| value.place.clone()).collect();
+        out.extend(hidden.into_iter().map(|place| (place, QUOTED)));
         out.sort_by_key(|(place, _)| place.start);
         without(overrides, &out)
+    }
+
+    /// Where in a text somebody's number, name or date of birth stands, or a stranger's NHS number, with the words for it.
+    fn found_in(
+        &self,
+        text: &str,
+        import: &Import,
+        is_time: &dyn Fn(usize) -> bool,
+        is_code: &dyn Fn(usize) -> bool,
+    ) -> Vec<(Range<usize>, &'static str)> {
+        let numbers = nhs::all(text).filter(|found| {
+            let stranger = || found.is_number() && !(import.ten_digit_codes && is_code(found.start));
+            self.has_number(&found.digits) || stranger()
+        });
+        let dates = self.dates_in(text, import).filter(|(start, _)| !is_time(*start));
+        let others = dates.chain(self.names_in(text)).map(|(start, end)| (start..end, TAKEN_OUT));
+        numbers.map(|found| (found.start..found.end, nhs::TAKEN_OUT)).chain(others).collect()
     }
 }
 
@@ -82,11 +102,24 @@ mod tests {
     }
 
     #[test]
+    fn quotes_and_escapes_hide_nobody() {
+        check(false, "why = 'Ada Byron called'", "why = '[taken out] called'");
+        check(false, "why = '28/02/1950'", "why = '[taken out]'");
+        check(false, "why = \"Ada Byron's sister\"", "why = \"[taken out]'s sister\"");
+        check(false, r#"why = "Ada\nByron""#, "why = \"[taken out]\"");
+        check(false, r#"why = "Ada\u0020Byron, 28/02/1950""#, "why = \"[taken out]\"");
+        check(false, r#"why = "943\u0020476 5919""#, "why = \"[taken out]\"");
+        check(false, r#"why = "a\n9727710638""#, "why = \"[taken out]\"");
+    }
+
+    #[test]
     fn other_words_codes_and_whole_times_stay() {
         for text in [
             "accession = \"A1\"\nuntil = \"1950-02-28T09:00\"",
             "action = \"pin\"\nby = \"1950-02-28 09:00\"",
             "until = 1950-02-28T09:00:00Z",
+            "action = \"visits\"\nday = \"1950-02-28\"",
+            "why = 'Ada, not Byron'",
             "why = \"Ada, not Byron: 1950-03-28\"",
             "accession = \"A9727710638\"",
             "accession = \"97277106380\"",

@@ -7,9 +7,10 @@ use chrono::NaiveDate;
 use labtriage_core::nhs;
 
 use super::people::People;
+use crate::import::Import;
 
-/// The fewest digits of a date.
-const DATE_DIGITS_MIN: usize = 6;
+/// The fewest digits of a date: 28-Feb-50.
+const DATE_DIGITS_MIN: usize = 4;
 
 /// What a column holds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -42,7 +43,13 @@ impl Elsewhere {
     }
 
     /// Whether an identity is in a cell; `known` says whether a patient has a number.
-    pub(super) fn is_in(&self, cell: &str, column: Column, known: impl Fn(&[u8; nhs::DIGITS]) -> bool) -> bool {
+    pub(super) fn is_in(
+        &self,
+        cell: &str,
+        column: Column,
+        import: &Import,
+        known: impl Fn(&[u8; nhs::DIGITS]) -> bool,
+    ) -> bool {
         // Most cells are codes and times, of which a look at their digits and letters is enough.
         let digits = cell.bytes().filter(u8::is_ascii_digit).count();
         if digits >= nhs::DIGITS {
@@ -53,7 +60,7 @@ impl Elsewhere {
             }
         }
         let dated = digits >= DATE_DIGITS_MIN && column != Column::Times;
-        dated && self.person.dates_in(cell).next().is_some() || !self.person.names_in(cell).is_empty()
+        dated && self.person.dates_in(cell, import).next().is_some() || !self.person.names_in(cell).is_empty()
     }
 
     fn has_own_number(&self, cell: &str) -> bool {
@@ -72,7 +79,7 @@ mod tests {
         let known = |digits: &[u8; 10]| *digits == [9, 9, 9, 0, 0, 0, 0, 0, 1, 8];
         let check = |cell: &str, expected: bool| {
             let elsewhere = Elsewhere::new("943 476 5919", born, "BYRON, Ada");
-            assert_eq!(elsewhere.is_in(cell, Column::Other, known), expected, "{cell}");
+            assert_eq!(elsewhere.is_in(cell, Column::Other, &Import::default(), known), expected, "{cell}");
         };
         for cell in [
             "972 771 0638",
@@ -94,14 +101,19 @@ mod tests {
             check(cell, false);
         }
         let newborn = Elsewhere::new("", born, "");
-        assert!(!newborn.is_in("1950-02-28T09:00", Column::Times, known), "a newborn's tubes must not be set aside");
+        let time = newborn.is_in("1950-02-28T09:00", Column::Times, &Import::default(), known);
+        assert!(!time, "a newborn's tubes must not be set aside");
     }
 
     #[test]
     fn codes_of_ten_digits_are_told_apart_by_who_is_known() {
         let known = |digits: &[u8; 10]| *digits == [9, 9, 9, 0, 0, 0, 0, 0, 1, 8];
         let check = |cell: &str, column: Column, expected: bool| {
-            assert_eq!(Elsewhere::new("9434765919", None, "").is_in(cell, column, known), expected, "{cell}");
+            assert_eq!(
+                Elsewhere::new("9434765919", None, "").is_in(cell, column, &Import::default(), known),
+                expected,
+                "{cell}"
+            );
         };
         check("9727710638", Column::TenDigits, false);
         check(" 9727710638 ", Column::TenDigits, false);

@@ -5,9 +5,14 @@ use std::collections::BTreeSet;
 use chrono::{Months, NaiveDate};
 use labtriage_core::nhs;
 
-/// The ways a date of birth is written. In order of length, for the longest that fits is taken.
-const DATE_FORMATS: [&str; 9] =
-    ["%d %b %Y", "%d-%b-%Y", "%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y", "%Y%m%d", "%d%m%Y", "%d/%m/%y"];
+use crate::import::Import;
+
+/// The ways a date of birth is written beside those of the laboratory, months in full or in short. In order of length,
+/// for the longest that fits is taken.
+const DATE_FORMATS: [&str; 12] = [
+    "%d %B %Y", "%d-%B-%Y", "%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y", "%Y%m%d", "%d%m%Y", "%d-%B-%y", "%d/%m/%y",
+    "%d-%m-%y", "%d.%m.%y",
+];
 
 /// A year of two digits is of this century or of the one before.
 const CENTURY: Months = Months::new(1200);
@@ -55,9 +60,13 @@ impl People {
     }
 
     /// Where dates of birth stand that are no part of a longer word or number, in bytes.
-    pub(super) fn dates_in<'t>(&'t self, text: &'t str) -> impl Iterator<Item = (usize, usize)> + 't {
-        let starts = words(text).filter(|(from, _)| !self.dates.is_empty() && text.as_bytes()[*from].is_ascii_digit());
-        starts.filter_map(|(from, _)| Some((from, self.date_at(text, from)?)))
+    pub(super) fn dates_in<'t>(
+        &'t self,
+        text: &'t str,
+        import: &'t Import,
+    ) -> impl Iterator<Item = (usize, usize)> + 't {
+        let starts = words(text).filter(|_| !self.dates.is_empty());
+        starts.filter_map(|(from, _)| Some((from, self.date_at(text, from, import)?)))
     }
 
     /// Where names stand, in bytes: the longest that begins with a word.
@@ -82,8 +91,12 @@ impl People {
     }
 
     /// Where the date of birth that begins at a byte ends.
-    fn date_at(&self, text: &str, from: usize) -> Option<usize> {
-        DATE_FORMATS.iter().find_map(|format| {
+    fn date_at(&self, text: &str, from: usize, import: &Import) -> Option<usize> {
+        // Most words are no dates, and most cells have many words.
+        let number = text.as_bytes()[from].is_ascii_digit();
+        let fits = |format: &&str| number != (format.starts_with("%b") || format.starts_with("%B"));
+        let formats = import.date_formats.iter().map(String::as_str).chain(DATE_FORMATS);
+        formats.filter(fits).find_map(|format| {
             let (read, rest) = NaiveDate::parse_and_remainder(&text[from..], format).ok()?;
             let born = self.dates.contains(&read)
                 || format.ends_with("%y")
@@ -97,7 +110,8 @@ impl People {
 
 /// Start and end of each word in bytes.
 fn words(text: &str) -> impl Iterator<Item = (usize, usize)> {
-    let part = |c: char| c.is_alphanumeric() || c == '\'' || c == '’';
+    // An apostrophe is no part of a word: it may be a quote, and it is typed in two ways.
+    let part = char::is_alphanumeric;
     let mut rest = 0;
     std::iter::from_fn(move || {
         let from = rest + text[rest..].find(part)?;
@@ -118,6 +132,7 @@ fn letters(text: &str) -> usize {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 
@@ -126,6 +141,7 @@ mod tests {
         people.add_date(NaiveDate::from_ymd_opt(1950, 2, 28));
         people.add_name("BYRON, Ada Mary");
         people.add_name("Li Wu");
+        people.add_name("Niamh O'Hara");
         people.add_name("Cher");
         people
     }
@@ -140,18 +156,23 @@ mod tests {
         check("byron;ada-mary, Wu Li", &["byron;ada-mary", "Wu Li"]);
         check("Ada Byron, Cher, Liwu", &[]);
         check("é Li Wu", &["Li Wu"]);
+        check("'Li Wu' or Li Wu's or O’Hara, Niamh", &["Li Wu", "Li Wu", "O’Hara, Niamh"]);
     }
 
     #[test]
     fn dates_are_found_in_any_format() {
         let check = |text: &str, expected: &[&str]| {
             let people = people();
-            let found: Vec<&str> = people.dates_in(text).map(|(from, to)| &text[from..to]).collect();
+            let import =
+                Import::read("import.toml", "[identities]\ndate_formats = [\"%d%b%Y\", \"%B %d %Y\"]").unwrap();
+            let found: Vec<&str> = people.dates_in(text, &import).map(|(from, to)| &text[from..to]).collect();
             assert_eq!(found, expected, "{text}");
         };
         check("born 28/02/1950, or 28.02.1950.", &["28/02/1950", "28.02.1950"]);
         check("28-02-1950 28 Feb 1950 28-feb-1950", &["28-02-1950", "28 Feb 1950", "28-feb-1950"]);
         check("19500228;28021950;28/02/50;28/2/1950", &["19500228", "28021950", "28/02/50", "28/2/1950"]);
+        check("'28/02/1950' 28 February 1950 28-Feb-50", &["28/02/1950", "28 February 1950", "28-Feb-50"]);
+        check("28FEB1950 February 28 1950 28.02.50", &["28FEB1950", "February 28 1950", "28.02.50"]);
         check("seen 1950-02-28T09:00", &["1950-02-28"]);
         check("1950-02-281 A28021950 1950-03-28 280219501 28/02/19501", &[]);
     }

@@ -282,6 +282,17 @@ fn a_vacuum_forgets_only_what_was_replaced() {
 }
 
 #[test]
+fn a_vacuum_says_when_a_reader_keeps_what_was_forgotten_in_the_file() {
+    let place = file();
+    let mut ledger = filled(&place);
+    let reader = place.reader();
+    let vacuum = ledger.vacuum(at(1000), at(100), "A").unwrap();
+    assert_eq!((vacuum.dropped, vacuum.room_kept.map(|why| why.code())), (5, Some(Code::Locked)));
+    drop(reader);
+    assert_eq!(ledger.vacuum(at(1000), at(110), "A").unwrap().room_kept, None);
+}
+
+#[test]
 fn a_backup_runs_while_another_program_writes() {
     on_both("while_writing", |place| {
         let mut ledger = filled(place);

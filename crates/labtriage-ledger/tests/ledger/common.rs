@@ -73,6 +73,18 @@ impl Place {
         .raw(sql);
     }
 
+    /// While it is there, somebody reads the ledger as it is now.
+    pub(crate) fn reader(&self) -> (tokio::runtime::Runtime, sqlx::AnyConnection) {
+        sqlx::any::install_default_drivers();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let connection = runtime.block_on(async {
+            let mut connection = sqlx::AnyConnection::connect(&self.url).await.unwrap();
+            sqlx::raw_sql("BEGIN; SELECT COUNT(*) FROM entry").execute(&mut connection).await.unwrap();
+            connection
+        });
+        (runtime, connection)
+    }
+
     /// Runs statements behind the ledger's back.
     pub(crate) fn raw(&self, sql: &str) {
         sqlx::any::install_default_drivers();

@@ -68,6 +68,9 @@ pub(crate) struct ManifestArguments {
     /// When the LIMS was read, in UTC [default: the moment of its scenario.toml, else the clock].
     #[arg(long, value_name = "TIME", value_parser = utc)]
     pub(crate) taken: Option<Instant>,
+    /// Folder of configuration files, as `nightly` is given [default: that of the extract].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) config: Option<PathBuf>,
     /// How many rows the LIMS says it has written [default: as many as are there].
     #[arg(long, value_name = "N")]
     pub(crate) rows: Option<u64>,

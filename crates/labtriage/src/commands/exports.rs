@@ -6,7 +6,7 @@ use std::io::Read;
 use labtriage_core::finding::{Code, Finding};
 use labtriage_formats::digest::of_file;
 use labtriage_formats::recalls::persons::{Revealed, persons_csv};
-use labtriage_identity::{IdentityError, Name, NhsNumber, Vault, write_whole};
+use labtriage_identity::{IdentityError, Name, NhsNumber, Vault};
 use labtriage_ledger::records::Export;
 use labtriage_ledger::{Known, OwnedPseudonym};
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ fn whose(arguments: &WhoseArguments) -> Result<u8, Failure> {
     if let (Some(store), Some(out)) = (&arguments.store, &arguments.out) {
         let hint = "give `--unlock FILE` with the store's age secret, or set LABTRIAGE_STORE_PASSPHRASE";
         let vault = Vault::open(store, &secrets::unlock(&arguments.unlock, hint)?)?;
-        write_whole(out, &persons(&vault, &patients))?;
+        secrets::write(out, &persons(&vault, &patients))?;
     }
     show_whose(arguments, &desk, &digest, &found, &patients);
     Ok(if found.is_empty() { NOT_FOUND } else { 0 })

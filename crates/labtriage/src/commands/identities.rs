@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use labtriage_core::time::Zone;
-use labtriage_identity::{IdentityError, KeyRing, Rotated, Vault, new_identity, write_whole};
+use labtriage_identity::{IdentityError, KeyRing, Rotated, Vault, new_identity};
 use labtriage_ledger::{Address, Ledger, OwnedPseudonym};
 
 use crate::args::{IdentitiesCommand, RotateArguments};
@@ -37,7 +37,7 @@ fn keys(id: &str, out: &Path) -> Result<u8, Failure> {
         }
     }
     for (name, text) in files {
-        write_whole(&out.join(name), text.as_bytes())?;
+        secrets::write(&out.join(name), text.as_bytes())?;
     }
     let place = out.display();
     terminal::words(&format!(
@@ -53,8 +53,8 @@ fn rotate(arguments: &RotateArguments) -> Result<u8, Failure> {
     let hint = "give `--unlock FILE` with the store's age secret, or set LABTRIAGE_STORE_PASSPHRASE";
     let unlock = secrets::unlock(&arguments.unlock, hint)?;
     let lock = secrets::lock(&arguments.lock)?;
-    let _lock = secrets::hold(&arguments.store)?;
-    let mut vault = Vault::open(&arguments.store, &unlock)?;
+    let store = secrets::hold(&arguments.store)?;
+    let mut vault = Vault::open(&store.path, &unlock)?;
     let rotated = vault.rotate(&ring, arguments.forget_old);
     // First the ledger: a pseudonym that it knows and nobody has does no harm, and a second rotation tells it again.
     let told = match (&arguments.record.ledger, &arguments.record.by) {
@@ -67,7 +67,7 @@ fn rotate(arguments: &RotateArguments) -> Result<u8, Failure> {
         }
         _ => false,
     };
-    vault.save(&arguments.store, &lock)?;
+    secrets::write(&store.path, &vault.sealed(&lock)?)?;
     let (all, id, new) = (vault.len(), ring.writing_id(), rotated.new);
     terminal::words(&format!("{new} of {all} persons have a new pseudonym, under key {id}"));
     if !told {

@@ -31,8 +31,8 @@ pub(crate) fn import(arguments: &ImportArguments) -> Result<u8, Failure> {
     let ring = secrets::keys(&arguments.keys)?;
     let lock = secrets::lock(&arguments.lock)?;
     // Held to the end: what another import adds meanwhile would be lost.
-    let _lock = secrets::hold(&arguments.store)?;
-    let store = earlier_store(arguments)?;
+    let held = secrets::hold(&arguments.store)?;
+    let store = earlier_store(&held.path, arguments)?;
     let folder = OutputFolder::create(&arguments.out, FolderKind::Import)?;
     let mut register = Register::new(&ring, today, &store, sources.overrides.is_some());
     let rows = Rows { sources: &sources, import: &import, folder: &folder };
@@ -44,24 +44,24 @@ pub(crate) fn import(arguments: &ImportArguments) -> Result<u8, Failure> {
     let (persons, notes) = (register.vault.len(), done.notes(&sources));
     write_quarantine(&folder, "import-quarantine.csv", &notes)?;
     // First the store: a folder of pseudonyms that nobody can look up must never be there.
-    save(store, register.vault, arguments, &lock)?;
+    save(&held.path, store, register.vault, &lock)?;
     folder.finish()?;
     show(arguments, &sources, &done, persons, today);
     Ok(0)
 }
 
 /// The store that is there already, which is added to.
-fn earlier_store(arguments: &ImportArguments) -> Result<Vault, Failure> {
-    if !arguments.store.exists() {
+fn earlier_store(path: &Path, arguments: &ImportArguments) -> Result<Vault, Failure> {
+    if !path.exists() {
         return Ok(Vault::default());
     }
     let hint = "the store is there already: give `--unlock FILE` to add to it, or name a new one with `--store`";
-    Ok(Vault::open(&arguments.store, &secrets::unlock(&arguments.unlock, hint)?)?)
+    Ok(Vault::open(path, &secrets::unlock(&arguments.unlock, hint)?)?)
 }
 
-fn save(mut store: Vault, newer: Vault, arguments: &ImportArguments, lock: &Lock) -> Result<(), Failure> {
+fn save(path: &Path, mut store: Vault, newer: Vault, lock: &Lock) -> Result<(), Failure> {
     store.merge(newer);
-    Ok(store.save(&arguments.store, lock)?)
+    Ok(secrets::write(path, &store.sealed(lock)?)?)
 }
 
 /// What became of the files.

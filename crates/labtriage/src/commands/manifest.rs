@@ -21,7 +21,7 @@ pub(crate) fn manifest(arguments: &ManifestArguments) -> Result<u8, Failure> {
         let finding = Finding::new(Code::FileUnreadable, format!("cannot read this file: {why}"));
         finding.at(&folder.join(name).display().to_string(), 0, 0)
     };
-    let import = Sources::find(folder, None)?.import()?;
+    let import = Sources::find(folder, arguments.config.as_deref())?.import()?;
     let mut manifest = Manifest { taken: taken(arguments)?, rows: 0, files: Vec::new() };
     for name in READ.into_iter().filter(|name| *name == BACKLOG || folder.join(name).exists()) {
         let path = folder.join(name);

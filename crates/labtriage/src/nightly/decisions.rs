@@ -64,18 +64,18 @@ pub(crate) fn decisions(
 ) -> Result<Decisions, Failure> {
     let mut text = own.map_or_else(String::new, |own| format!("{}\n", own.file.text.trim_end()));
     let mut numbers = Vec::new();
-    for decided in people.overrides.iter().filter(|decided| decided.until > now) {
+    for decided in &people.overrides {
         numbers.push((next_line(&text), decided.id.clone()));
         text.push_str(&as_toml(std::slice::from_ref(decided)));
     }
     let name = own.map_or("overrides of the ledger", |own| own.file.name.as_str());
     let decided = overrides(&text, name, nouns.catalogue, nouns.network, nouns.policy)?;
     let first_hold = next_line(&text);
-    let (holding, keeping) =
-        (Actions::against(&Action::Hold, &decided, nouns), Actions::against(&Action::Keep, &decided, nouns));
+    let against = |action: Action| Actions::against(&action, &decided, nouns, now);
+    let (holding, keeping) = (against(Action::Hold), against(Action::Keep));
     let mut holds = Holds { text, holding, keeping, until: now.plus(HOLD).to_string() };
     for (accession, test, state) in people.answered.lines() {
-        // A sample that has gone needs no hold.
+        // A sample that was disposed of is held whole.
         if let (Some(request), Some(why)) = (people.requests.get(accession), why_held(state)) {
             holds.line(accession, request, test, why);
         }
@@ -108,8 +108,10 @@ struct Actions<'a> {
 }
 
 impl<'a> Actions<'a> {
-    fn against(action: &Action, people: &'a [Override], nouns: Nouns<'a>) -> Self {
-        let clashing = people.iter().filter(|about| about.action.clashes(action, nouns.network)).collect();
+    fn against(action: &Action, people: &'a [Override], nouns: Nouns<'a>, now: Instant) -> Self {
+        // One that has run out is ignored by the plan, too.
+        let clashes = |about: &&Override| about.until > now && about.action.clashes(action, nouns.network);
+        let clashing = people.iter().filter(clashes).collect();
         Self { clashing, catalogue: nouns.catalogue }
     }
 
@@ -127,6 +129,10 @@ impl<'a> Actions<'a> {
             Some(wanted) if about.action != Action::ForceDiscard => self.overlap(wanted, test),
             _ => true,
         })
+    }
+
+    fn knows(&self, test: &str) -> bool {
+        self.catalogue.tests.iter().any(|facts| facts.code == test)
     }
 
     /// Whether a test is meant by another: the same, or one of the other's panel.
@@ -149,9 +155,9 @@ struct Holds<'a> {
 }
 
 impl Holds<'_> {
-    /// Holds a line, unless a person wants something else of it.
+    /// Holds a line, unless a person wants something else of it, or its test is no longer in the catalogue.
     fn line(&mut self, accession: &str, request: &str, test: &str, why: &str) {
-        if !self.holding.want(accession, request, test) {
+        if self.holding.knows(test) && !self.holding.want(accession, request, test) {
             self.hold(accession, Some(test), why);
         }
     }
@@ -322,6 +328,29 @@ mod tests {
             check(known(), "force-test", &[("request", "R1"), ("caution", "old")], &[]);
             check(known(), "force-test", &[("accession", "A1"), ("test", "K"), ("caution", "old")], &["CRP"]);
         }
+    }
+
+    #[test]
+    fn what_has_run_out_takes_no_holds_place() {
+        let snapshot = Fixture::new().snapshot();
+        let mut old = decided(snapshot.now, "force-test", &[("accession", "A1"), ("caution", "old")]);
+        old.until = snapshot.now;
+        let text = as_toml(&[old]);
+        let file = ConfigFile { name: "overrides.toml".to_owned(), text };
+        let own = SourcedFile { digest: String::new(), file, origin: FILE.to_owned() };
+        let nouns = Nouns { catalogue: &snapshot.catalogue, network: &snapshot.network, policy: &snapshot.policy };
+        let decisions = decisions(Some(&own), answered(), nouns, snapshot.now).unwrap();
+        assert_eq!(decisions.file.unwrap().file.text.matches("action = \"hold\"").count(), 2);
+    }
+
+    #[test]
+    fn a_test_that_the_catalogue_has_no_more_is_not_held() {
+        let snapshot = Fixture::new().snapshot();
+        let mut people = answered();
+        let wanted = |test: &str| Some((test.to_owned(), NoticeState::Declined));
+        people.answered.0.insert("A1".to_owned(), ["CRP", "GONE"].into_iter().filter_map(wanted).collect());
+        let text = decide(&snapshot, people).unwrap().file.unwrap().file.text;
+        assert!(text.contains("test = \"CRP\"") && !text.contains("GONE"), "{text}");
     }
 
     #[test]

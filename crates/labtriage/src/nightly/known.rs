@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use labtriage_core::time::{Instant, Minutes};
 use labtriage_ledger::records::{Notice, Override, Sample};
-use labtriage_ledger::states::{NoticeState, OverrideState, SampleState};
+use labtriage_ledger::states::{NoticeState, SampleState};
 use labtriage_ledger::{Ledger, LedgerError, Lookup, OwnedPseudonym};
+
+use crate::commands::overrides::in_force;
 
 /// How long after a disposal an extract may still hold the sample.
 const DISPOSED_RECENTLY: Minutes = Minutes::from_days(62);
@@ -24,7 +26,7 @@ pub(crate) fn open_states() -> Vec<SampleState> {
 
 /// Lines that a practice has answered, and how: by accession, then test.
 #[derive(Clone, Default, Debug)]
-pub(crate) struct Answered(BTreeMap<String, BTreeMap<String, NoticeState>>);
+pub(crate) struct Answered(pub(super) BTreeMap<String, BTreeMap<String, NoticeState>>);
 
 impl Answered {
     pub(crate) fn contains(&self, accession: &str, test: &str) -> bool {
@@ -63,10 +65,10 @@ impl From<Sample> for Tube {
 /// What people and practices have decided that bears on the plan.
 #[derive(Debug, Default)]
 pub(crate) struct People {
-    /// Overrides in force, in order of number.
+    /// Overrides in force, in order of their setting.
     pub(crate) overrides: Vec<Override>,
     pub(crate) answered: Answered,
-    /// Requests of the samples that are still there and have an answered line, by accession.
+    /// Requests of the samples that have an answered line and may be in tonight's extract, by accession.
     pub(crate) requests: BTreeMap<String, String>,
     /// Samples whose discard is authorised.
     pub(crate) authorised: Vec<Tube>,
@@ -81,9 +83,7 @@ pub(crate) struct People {
 impl People {
     /// Asks the ledger.
     pub(crate) fn of(ledger: &mut Ledger, now: Instant) -> Result<Self, LedgerError> {
-        let overrides = ledger.overrides(OverrideState::InForce)?.into_iter().map(|known| known.record).collect();
-        let mut people = Self { overrides, ..Self::default() };
-        people.overrides.sort_by(|a, b| a.id.cmp(&b.id));
+        let mut people = Self { overrides: in_force(ledger, now)?, ..Self::default() };
         for state in ANSWERS {
             for notice in ledger.notices(state, None)?.into_iter().map(|known| known.record) {
                 people.answered.insert(&notice);
@@ -93,19 +93,22 @@ impl People {
             }
         }
         if !people.answered.0.is_empty() {
-            ledger.each_in(&open_states(), |accession, request| {
+            // One that is missing, or was reported, may be in tonight's extract again.
+            let there: Vec<_> =
+                SampleState::ALL.iter().copied().filter(|state| *state != SampleState::Disposed).collect();
+            ledger.each_in(&there, |accession, request| {
                 if people.answered.0.contains_key(accession) {
                     people.requests.insert(accession.to_owned(), request.to_owned());
                 }
             })?;
+            people.answered.0.retain(|accession, _| people.requests.contains_key(accession));
         }
         let authorised = ledger.samples(&Lookup::State(SampleState::DiscardAuthorised), None)?;
         people.authorised = authorised.into_iter().map(|known| known.record.into()).collect();
         let rejected = ledger.samples(&Lookup::State(SampleState::DiscardRejected), None)?;
         people.rejected = rejected.into_iter().map(|known| known.record.into()).collect();
-        let disposed = ledger.samples(&Lookup::State(SampleState::Disposed), None)?.into_iter();
-        let recently = now.minus(DISPOSED_RECENTLY);
-        people.disposed = disposed.filter(|known| known.at >= recently).map(|known| known.record.into()).collect();
+        let disposed = ledger.samples_since(SampleState::Disposed, now.minus(DISPOSED_RECENTLY))?;
+        people.disposed = disposed.into_iter().map(|known| known.record.into()).collect();
         Ok(people)
     }
 }

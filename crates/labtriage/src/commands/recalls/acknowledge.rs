@@ -10,7 +10,7 @@ use labtriage_formats::recalls::acknowledge::{
     Acknowledgement, Acknowledgements, Answer, Known, Reject, RejectReason, read_acknowledgements,
 };
 use labtriage_formats::recalls::{Notice, notices};
-use labtriage_identity::{KeyRing, NhsNumber, write_whole};
+use labtriage_identity::{KeyRing, NhsNumber};
 use labtriage_ledger::records::{Answer as Said, Notice as Recalled, Wanted};
 use labtriage_ledger::states::NoticeState;
 use labtriage_ledger::{Known as Ledgered, LedgerError, Writer};
@@ -35,7 +35,7 @@ pub(super) fn acknowledge(arguments: &AcknowledgeArguments) -> Result<u8, Failur
     }
     // Written last: the rows that the ledger gives back are among them, and the same file may be read again.
     if let Some(path) = &arguments.rejects {
-        write_whole(path, &rejects(&answered.found.rejects))?;
+        secrets::write(path, &rejects(&answered.found.rejects))?;
     }
     show(arguments, &answered);
     Ok(0)
