@@ -231,9 +231,7 @@ impl SampleCase {
         lost
     }
 
-    /// Two containers: the first goes to a site, the second is split off there and sent on. Each has
-    /// at least one line and so at most one less than all of them; a line of the first carries its share
-    /// of the booking in of its container, that of the second is counted whole, in each slot.
+    /// Two containers: the first goes to a site and is booked in there, the second is split off there and sent on.
     fn at_two_sites(&mut self, tables: &Tables<'_>, otherwise: &[Scaled], way: Handling, least: &mut Least) {
         let snapshot = tables.facts.snapshot;
         let Some(sample) = self.sample else { return };
@@ -244,142 +242,132 @@ impl SampleCase {
             return;
         }
         let free = self.placed(tables);
-        let mut shared = false;
+        let mut known = false;
         for pair in tables.pairs(facts.site, way.later()) {
-            let price = if free { 0 } else { pair.price };
-            let sites = [pair.first.0, pair.second.0];
-            let at_best = price + self.at_best(tables, otherwise, &sites);
+            let stands = Pair { first: (pair.first.0, 0), second: (pair.second.0, 0), there: 0, sent: 0 };
+            let pair = if free { stands } else { *pair };
+            let at_best = pair.there + pair.sent + self.at_best(tables, otherwise, &[pair.first.0, pair.second.0]);
             if at_best >= least.cost {
                 continue;
             }
             // The first container is spun before the second is split off.
-            let handling = self.handling(tables, way, facts.site, sites[0]);
+            let handling = self.handling(tables, way, facts.site, pair.first.0);
             if handling + at_best >= least.cost {
                 continue;
             }
-            if !shared {
-                self.share(tables, way, lines);
-                shared = true;
+            if !known {
+                self.run_from_each(tables, way);
+                known = true;
             }
-            let stands = Pair { first: (sites[0], 0), second: (sites[1], 0), there: 0, price };
-            let pair = if free { stands } else { *pair };
-            self.at_pair(tables, otherwise, way, handling, &pair, least);
+            self.at_pair(tables, otherwise, (way, handling), &pair, least);
         }
     }
 
-    /// Per line, site and slot: run at the site, booked in in that slot or later, with a share of that.
-    fn share(&mut self, tables: &Tables<'_>, way: Handling, lines: usize) {
-        let booked = tables.shared(lines - 1);
-        let (slots, free) = (tables.facts.slots, self.placed(tables));
+    /// Per line, site and slot: run at the site in that slot or later.
+    fn run_from_each(&mut self, tables: &Tables<'_>, way: Handling) {
+        let slots = tables.facts.slots;
         let sites = tables.facts.snapshot.network.sites.len();
-        let mut shared = std::mem::take(&mut self.shared);
-        shared.clear();
-        shared.resize(self.lines.len() * sites * slots, NEVER);
+        let mut from_each = std::mem::take(&mut self.from_each);
+        from_each.clear();
+        from_each.resize(self.lines.len() * sites * slots, NEVER);
         for (row, line) in self.lines.iter().enumerate() {
+            let until = way.until(line);
+            let spun = way.spun.0.min(until);
             for site in tables.facts.snapshot.network.sites.indices() {
                 if !tables.facts.runs(site, line.test) || line.enough & bit(site) == 0 {
                     continue;
                 }
-                let (tested, booked) = (self.tested(tables, row, site), tables.of_site(booked, site));
                 let first = (row * sites + site.row()) * slots;
-                let (mut best, mut least) = (NEVER, NEVER);
-                let until = way.until(line);
-                let shared = shared[first..first + until].iter_mut().zip(&tested[..until]).zip(&booked[..until]);
-                for ((shared, tested), booked) in shared.rev() {
+                let from_each = &mut from_each[first..first + until];
+                let mut best = NEVER;
+                for (from, tested) in
+                    from_each[spun..].iter_mut().zip(&self.tested(tables, row, site)[spun..until]).rev()
+                {
                     best = best.min(*tested);
-                    least = least.min(best + if free { 0 } else { *booked });
-                    *shared = least;
+                    *from = best;
                 }
+                // Nothing is run before the tube is spun.
+                from_each[..spun].fill(best);
             }
         }
-        self.shared = shared;
+        self.from_each = from_each;
     }
 
-    /// Where and when a line is booked in and run when it shares a container: its cost, the site,
-    /// both slots, and that it is no new tube.
-    pub(super) fn shared_slot(
-        &self,
-        tables: &Tables<'_>,
-        row: usize,
-        site: SiteIx,
-        way: Handling,
-        from: usize,
-    ) -> Option<(Scaled, SiteIx, usize, usize, bool)> {
-        let line = &self.lines[row];
-        if !tables.facts.runs(site, line.test) || line.enough & bit(site) == 0 {
-            return None;
-        }
-        let lines = self.lines.iter().filter(|line| way.until(line) > 0).count();
-        let booked = tables.of_site(tables.shared(lines - 1), site);
-        let tested = self.tested(tables, row, site);
-        let (mut best, mut least) = ((NEVER, 0), None);
-        for slot in (from..way.until(line)).rev() {
-            best = best.min((tested[slot], slot));
-            let cost = best.0 + if self.placed(tables) { 0 } else { booked[slot] };
-            let found = (cost, site, slot, best.1, false);
-            least = Some(least.map_or(found, |least: (Scaled, SiteIx, usize, usize, bool)| least.min(found)));
-        }
-        least
+    /// What a line costs at a site, by the slot from which on it may be run there.
+    fn from_each(&self, tables: &Tables<'_>, row: usize, site: SiteIx) -> &[Scaled] {
+        let (sites, slots) = (tables.facts.snapshot.network.sites.len(), tables.facts.slots);
+        let first = (row * sites + site.row()) * slots;
+        &self.from_each[first..first + slots]
     }
 
+    /// Every slot in which the first container may be booked in, with every slot after it in which the second
+    /// may: it is split off once the first is booked in, and leaves when that slot has ended.
     fn at_pair(
         &mut self,
         tables: &Tables<'_>,
         otherwise: &[Scaled],
-        way: Handling,
-        handling: Scaled,
+        (way, handling): (Handling, Scaled),
         pair: &Pair,
         least: &mut Least,
     ) {
-        let (second, earliest) = pair.second;
+        let ((first, reached), (second, sent)) = (pair.first, pair.second);
+        let (Some(last), Some(until)) = (self.last_run(way, first), self.last_run(way, second)) else { return };
+        let free = self.placed(tables);
+        let reach = tables.reach(self.origin(tables), first, way.later());
+        let book = tables.of_site(&tables.book, first);
         // It is split off once it is spun.
-        let earliest = earliest.max(way.spun.0);
-        let mut first = std::mem::take(&mut self.best);
-        first.clear();
-        first.extend(otherwise.iter().enumerate().map(|(row, other)| self.first_of(tables, row, pair).min(*other)));
-        // Nothing is found where not even all of the second's best slots are enough.
-        let sites = tables.facts.snapshot.network.sites.len();
-        let lowest = |(row, first): (usize, &Scaled)| self.lowest[row * sites + second.row()].min(*first);
-        let at_best: Scaled = first.iter().enumerate().map(lowest).sum();
-        let hopeful = handling + pair.price + at_best < least.cost;
-        let until = self.last_run(way, second).filter(|until| hopeful && earliest < *until);
-        if let Some(until) = until {
-            let mut total = std::mem::take(&mut self.total);
-            self.second_booked(tables, (way, handling), pair, earliest..until, &mut total);
-            let base: Scaled = first.iter().sum();
-            total.iter_mut().for_each(|total| *total += base);
-            for (row, &first) in first.iter().enumerate() {
-                self.run_from(tables, way, (row, first), (second, earliest), &mut total);
+        let sent = sent.max(way.spun.0);
+        let mut each = std::mem::take(&mut self.best);
+        let mut total = std::mem::take(&mut self.total);
+        let mut dearest = NEVER;
+        for from in reached..last {
+            // Whoever is booked in later runs nothing sooner, and so must pay less than everybody before.
+            let booked = if free { 0 } else { reach[from] + book[from] };
+            if booked >= dearest {
+                continue;
             }
-            for (from, &(mut total)) in (earliest..until).zip(&total).rev() {
+            dearest = booked;
+            each.clear();
+            let runs = |(row, &other): (usize, &Scaled)| self.from_each(tables, row, first)[from].min(other);
+            each.extend(otherwise.iter().enumerate().map(runs));
+            let after = if free { 0 } else { from + 1 };
+            let slots = sent.max(after)..until;
+            let there = handling + booked;
+            if slots.is_empty() || there + pair.sent + self.at_best(tables, &each, &[second]) >= least.cost {
+                continue;
+            }
+            self.second_booked(tables, pair, there, slots.clone(), &mut total);
+            for (row, &first) in each.iter().enumerate() {
+                let second = &self.from_each(tables, row, second)[slots.clone()];
+                total.iter_mut().zip(second).for_each(|(total, second)| *total += first.min(*second));
+            }
+            for (slot, &(mut total)) in slots.zip(&total).rev() {
                 if self.scant && total < least.cost {
-                    total += self.second_short(tables, otherwise, (way, second, from), &first);
+                    total += self.second_short(tables, otherwise, (second, slot), &each);
                 }
                 if total < least.cost {
-                    let ran = Ran::TwoSites { way, first: pair.first, second: (second, from) };
+                    let ran = Ran::TwoSites { way, first: (first, from), second: (second, slot) };
                     *least = Least { cost: total, ran };
                 }
             }
-            self.total = total;
         }
-        self.best = first;
+        self.total = total;
+        self.best = each;
     }
 
     /// Per slot in which the second container is booked in: what it costs to get both there.
     fn second_booked(
         &self,
         tables: &Tables<'_>,
-        (way, handling): (Handling, Scaled),
         pair: &Pair,
+        there: Scaled,
         slots: std::ops::Range<usize>,
         total: &mut Vec<Scaled>,
     ) {
-        debug_assert!(way.spun.0 <= slots.start);
         let second = pair.second.0;
         let split = &tables.split(self.origin(tables), pair.first.0, second)[slots.clone()];
         let book = &tables.of_site(&tables.book, second)[slots];
         let free = self.placed(tables);
-        let there = handling + pair.there;
         total.clear();
         total.extend(split.iter().zip(book).map(|(split, book)| there + if free { 0 } else { split + book }));
     }
@@ -390,26 +378,15 @@ impl SampleCase {
         &mut self,
         tables: &Tables<'_>,
         otherwise: &[Scaled],
-        (way, second, from): (Handling, SiteIx, usize),
+        (second, from): (SiteIx, usize),
         first: &[Scaled],
     ) -> Scaled {
         let mut best = std::mem::take(&mut self.run);
         best.clear();
-        best.extend(first.iter().enumerate().map(|(row, &first)| {
-            let line = &self.lines[row];
-            let enough = line.enough & bit(second) != 0;
-            let slots = self.tested(tables, row, second).get(from..way.until(line)).filter(|_| enough);
-            slots.and_then(|slots| slots.iter().min()).map_or(first, |run| first.min(*run))
-        }));
+        let each = first.iter().enumerate();
+        best.extend(each.map(|(row, &first)| self.from_each(tables, row, second)[from].min(first)));
         let short = self.short_of_volume(tables, &best, otherwise, None);
         self.run = best;
         short
-    }
-
-    /// What a line costs at the least from the first of two containers, with its share of the booking in.
-    fn first_of(&self, tables: &Tables<'_>, row: usize, pair: &Pair) -> Scaled {
-        let (sites, slots) = (tables.facts.snapshot.network.sites.len(), tables.facts.slots);
-        let (site, from) = pair.first;
-        self.shared[(row * sites + site.row()) * slots + from]
     }
 }

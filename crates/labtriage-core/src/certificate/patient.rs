@@ -374,8 +374,7 @@ impl Charge<'_, '_> {
             Ran::Nothing => None,
             Ran::OneSite { way, site, from } => slot(site, way, from),
             Ran::TwoSites { way, first, second } => {
-                let shared = self.case.shared_slot(self.tables, row, first.0, way, first.1);
-                [shared, slot(second.0, way, second.1)].into_iter().flatten().min()
+                [first, second].into_iter().filter_map(|(site, from)| slot(site, way, from)).min()
             }
         }
     }
@@ -439,9 +438,7 @@ impl Charge<'_, '_> {
 
     /// Books each container in, and takes the aliquot for a second.
     fn containers(&self, ran: Ran, add: Add<'_>) {
-        // Of two containers the first pays shares of its booking in: told whole, its price would run away.
-        let shares = |site| matches!(ran, Ran::TwoSites { first, .. } if first.0 == site);
-        for (site, slot) in self.ran_at.into_iter().flatten().filter(|&(site, _)| !shares(site)) {
+        for (site, slot) in self.ran_at.into_iter().flatten() {
             self.book(site, slot, add);
         }
         if self.ran_at[0].is_some() {

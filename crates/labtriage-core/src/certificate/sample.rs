@@ -53,7 +53,7 @@ pub(super) enum Ran {
     Nothing,
     /// At one site, booked in in this slot.
     OneSite { way: Handling, site: SiteIx, from: usize },
-    /// From two containers at two sites: the first booked in in this slot or later, the second in this slot.
+    /// From two containers at two sites, each booked in in its slot.
     TwoSites { way: Handling, first: (SiteIx, usize), second: (SiteIx, usize) },
 }
 
@@ -123,7 +123,8 @@ pub(super) struct SampleCase {
     pub(super) best: Vec<Scaled>,
     pub(super) run: Vec<Scaled>,
     pub(super) total: Vec<Scaled>,
-    pub(super) shared: Vec<Scaled>,
+    /// Per line, site and slot: run there in that slot or later, for one way of handling.
+    pub(super) from_each: Vec<Scaled>,
     /// Not all of its lines can be run from what there is.
     pub(super) scant: bool,
     /// Re-tests aside; worked out once.

@@ -11,18 +11,15 @@ use crate::certificate::{NEVER, Prices, Scaled, scaled};
 use crate::table::{AnalyserIx, CalendarIx, CellIx, CollectionPointIx, DepartureIx, Ix, SiteIx, SlotIx, TestIx};
 use crate::time::{Day, Instant};
 
-/// Shares are worked out for so many lines; what more of them share counts as nothing.
-const SHARES: usize = 12;
-
 /// The sites of two containers, each with the first slot in which it can be booked in there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pair {
     pub(super) first: (SiteIx, usize),
     pub(super) second: (SiteIx, usize),
-    /// The couriers to the first.
+    /// Couriers to the first and booking it in, at the least.
     pub(super) there: Scaled,
-    /// All couriers, the aliquot, and booking in the second.
-    pub(super) price: Scaled,
+    /// The aliquot, couriers to the second and booking it in, at the least.
+    pub(super) sent: Scaled,
 }
 
 /// Second containers: aliquoted at a site from a slot on, and sent on once that slot has ended.
@@ -64,8 +61,6 @@ pub struct Tables<'a> {
     reached_from: Vec<u16>,
     /// By couriers that leave at any time, or after the first slot; per origin.
     pairs: [Vec<Vec<Pair>>; 2],
-    /// Per number of lines that share it, site and slot: booking in.
-    shared: Vec<Vec<Scaled>>,
 }
 
 impl<'a> Tables<'a> {
@@ -90,7 +85,6 @@ impl<'a> Tables<'a> {
             onward: Vec::new(),
             reached_from: Vec::new(),
             pairs: [Vec::new(), Vec::new()],
-            shared: Vec::new(),
         };
         this.gather_sites();
         this.gather_runs();
@@ -105,9 +99,6 @@ impl<'a> Tables<'a> {
         this.splits = this.gather_splits();
         let sites = || facts.snapshot.network.sites.indices();
         this.pairs = [false, true].map(|later| sites().map(|from| this.gather_pairs(from, later)).collect());
-        let share = |by: usize| this.book.iter().map(|book| book / Scaled::try_from(by).unwrap_or(1)).collect();
-        this.shared = (1..=SHARES).map(share).collect();
-        this.shared.push(vec![0; this.book.len()]);
         this
     }
 
@@ -302,11 +293,12 @@ impl<'a> Tables<'a> {
 
     fn pair(&self, from: SiteIx, first: SiteIx, second: SiteIx, later: bool) -> Option<Pair> {
         let (split, reach) = (self.split(from, first, second), self.reach(from, first, later));
-        let there = *reach.last()?;
-        let sent = split.iter().zip(self.of_site(&self.book, second)).map(|(split, book)| split + book).min()?;
+        let booked =
+            |ways: &[Scaled], at| ways.iter().zip(self.of_site(&self.book, at)).map(|(way, book)| way + book).min();
+        let (there, sent) = (booked(reach, first)?, booked(split, second)?);
         let from = |slots: &[Scaled]| slots.partition_point(|&price| price >= NEVER);
         let reached = first != second && sent < NEVER && there < NEVER;
-        reached.then(|| Pair { first: (first, from(reach)), second: (second, from(split)), there, price: sent + there })
+        reached.then(|| Pair { first: (first, from(reach)), second: (second, from(split)), there, sent })
     }
 
     /// Every two sites that two containers of a tube from a site can go to, at once or after the
@@ -322,11 +314,6 @@ impl<'a> Tables<'a> {
         let number = self.splits.number[from.row() * sites + first.row()] as usize;
         let row = (number * sites + second.row()) * slots;
         &self.splits.onward[row..row + slots]
-    }
-
-    /// Per site and slot: booking in, shared by so many.
-    pub(super) fn shared(&self, by: usize) -> &[Scaled] {
-        &self.shared[by.clamp(1, SHARES + 1) - 1]
     }
 
     /// Per slot: the cheapest couriers from a site to another that a tube can be booked in after;
