@@ -3,7 +3,8 @@
 //! Sites that cannot be the best even if nothing were booked in are passed over.
 
 use super::sample::{Handling, Least, LineCase, Ran, SampleCase, add_savings, bit};
-use super::tables::{Pair, Tables};
+use super::tables::Tables;
+use super::travel::{Pair, Travel};
 use super::window::Handled;
 use super::{NEVER, Scaled};
 use crate::catalogue::Phase;
@@ -74,6 +75,11 @@ impl SampleCase {
         spun + if Handled::ALL[way.handled].frozen { tables.freeze } else { 0 }
     }
 
+    /// How it travels, handled so.
+    fn travel<'t>(&self, tables: &'t Tables<'_>, way: Handling) -> &'t Travel {
+        tables.travel(self.frozen[way.handled / 2])
+    }
+
     /// Where it stands.
     pub(super) fn origin(&self, tables: &Tables<'_>) -> SiteIx {
         let samples = &tables.facts.snapshot.backlog.samples;
@@ -97,7 +103,7 @@ impl SampleCase {
         least: &mut Least,
     ) {
         let (free, origin) = (self.placed(tables), self.origin(tables));
-        let reach = tables.reach(origin, site, way.later());
+        let reach = self.travel(tables, way).reach(origin, site, way.later());
         let there = if free { 0 } else { reach.last().copied().unwrap_or(NEVER) };
         if there + self.at_best(tables, otherwise, &[site]) >= least.cost {
             return;
@@ -166,7 +172,8 @@ impl SampleCase {
     ) {
         let Some(until) = self.last_run(way, site) else { return };
         let free = self.placed(tables);
-        let (reach, book) = (tables.reach(self.origin(tables), site, way.later()), tables.of_site(&tables.book, site));
+        let reach = self.travel(tables, way).reach(self.origin(tables), site, way.later());
+        let book = tables.of_site(&tables.book, site);
         let mut best = std::mem::take(&mut self.best);
         best.clear();
         best.extend_from_slice(otherwise);
@@ -243,7 +250,7 @@ impl SampleCase {
         }
         let free = self.placed(tables);
         let mut known = false;
-        for pair in tables.pairs(facts.site, way.later()) {
+        for pair in self.travel(tables, way).pairs(facts.site, way.later()) {
             let stands = Pair { first: (pair.first.0, 0), second: (pair.second.0, 0), there: 0, sent: 0 };
             let pair = if free { stands } else { *pair };
             let at_best = pair.there + pair.sent + self.at_best(tables, otherwise, &[pair.first.0, pair.second.0]);
@@ -313,7 +320,7 @@ impl SampleCase {
         let ((first, reached), (second, sent)) = (pair.first, pair.second);
         let (Some(last), Some(until)) = (self.last_run(way, first), self.last_run(way, second)) else { return };
         let free = self.placed(tables);
-        let reach = tables.reach(self.origin(tables), first, way.later());
+        let reach = self.travel(tables, way).reach(self.origin(tables), first, way.later());
         let book = tables.of_site(&tables.book, first);
         // It is split off once it is spun.
         let sent = sent.max(way.spun.0);
@@ -336,7 +343,7 @@ impl SampleCase {
             if slots.is_empty() || there + pair.sent + self.at_best(tables, &each, &[second]) >= least.cost {
                 continue;
             }
-            self.second_booked(tables, pair, there, slots.clone(), &mut total);
+            self.second_booked(tables, (way, pair), there, slots.clone(), &mut total);
             for (row, &first) in each.iter().enumerate() {
                 let second = &self.from_each(tables, row, second)[slots.clone()];
                 total.iter_mut().zip(second).for_each(|(total, second)| *total += first.min(*second));
@@ -359,13 +366,14 @@ impl SampleCase {
     fn second_booked(
         &self,
         tables: &Tables<'_>,
-        pair: &Pair,
+        (way, pair): (Handling, &Pair),
         there: Scaled,
         slots: std::ops::Range<usize>,
         total: &mut Vec<Scaled>,
     ) {
         let second = pair.second.0;
-        let split = &tables.split(self.origin(tables), pair.first.0, second)[slots.clone()];
+        let split = self.travel(tables, way).split(self.origin(tables), pair.first.0, second);
+        let split = &split[slots.clone()];
         let book = &tables.of_site(&tables.book, second)[slots];
         let free = self.placed(tables);
         total.clear();

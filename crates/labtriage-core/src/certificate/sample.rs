@@ -120,6 +120,8 @@ pub(super) struct SampleCase {
     /// Per line and slot: the cost of a result that is out at the end of the slot.
     results: Vec<Scaled>,
     stays: Vec<Stay>,
+    /// Whether it can ever be frozen when it is not frozen on purpose, and when it is.
+    pub(super) frozen: [bool; 2],
     pub(super) best: Vec<Scaled>,
     pub(super) run: Vec<Scaled>,
     pub(super) total: Vec<Scaled>,
@@ -158,6 +160,7 @@ impl SampleCase {
             return false;
         }
         snapshot.stays(sample, &mut self.stays);
+        self.frozen = [false, true].map(|freezing| tables.facts.reachable.may_be_frozen(snapshot, sample, freezing));
         for line in facts.lines().filter(in_stage) {
             match settled(snapshot, line) {
                 Settled::At(cost) => self.fixed += cost,
@@ -283,7 +286,7 @@ impl SampleCase {
                 case.lowest = case.lowest.min(least(tested));
                 if case.enough & bit(site) != 0 {
                     let until = case.until.into_iter().max().unwrap_or(0);
-                    let from = if placed { 0 } else { tables.first_reached(origin, site) };
+                    let from = if placed { 0 } else { tables.travel(true).first_reached(origin, site) };
                     self.lowest[row * sites + site.row()] = tested.get(from..until).map_or(NEVER, least);
                 }
             }

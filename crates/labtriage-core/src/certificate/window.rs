@@ -59,14 +59,17 @@ impl Reachable {
         self.states[protocol.row()][snapshot.backlog.state(sample) as usize][usize::from(frozen)]
     }
 
+    /// Whether a sample is frozen or can be, without and with freezing it on the way.
+    pub(super) fn may_be_frozen(&self, snapshot: &Snapshot, sample: SampleIx, freezing: bool) -> bool {
+        frozen(self.of(snapshot, sample, freezing))
+    }
+
     /// Whether a sample could be handled like this at all.
     pub(super) fn allows(&self, snapshot: &Snapshot, sample: SampleIx, handled: Handled) -> bool {
-        let thawed_or_frozen =
-            |states: States| states & (1 << State::PrimaryFrozen as u8 | 1 << State::SeparatedFrozen as u8) != 0;
         let states = self.of(snapshot, sample, handled.frozen);
         let separated = snapshot.backlog.state(sample).phase() == Phase::Separated;
         let spins = !separated && states & in_phase(Phase::Separated) != 0;
-        let freezes = thawed_or_frozen(states & !self.of(snapshot, sample, false));
+        let freezes = frozen(states & !self.of(snapshot, sample, false));
         (!handled.spun || spins) && (!handled.frozen || freezes)
     }
 }
@@ -82,6 +85,10 @@ fn closure(protocol: &crate::catalogue::Protocol, from: State, freezing: bool) -
         }
     }
     states
+}
+
+fn frozen(states: States) -> bool {
+    states & (1 << State::PrimaryFrozen as u8 | 1 << State::SeparatedFrozen as u8) != 0
 }
 
 fn in_phase(phase: Phase) -> States {

@@ -1,0 +1,195 @@
+//! How does a tube get from site to site, and at what price? Couriers in order of time, and second containers.
+//!
+//! Every chain of couriers counts, however long, and whatever they carry as long as a tube in the state
+//! at hand could be among it.
+
+use std::collections::BTreeMap;
+
+use crate::catalogue::Condition;
+use crate::certificate::facts::{Event, Facts};
+use crate::certificate::tables::Tables;
+use crate::certificate::{NEVER, Scaled, scaled};
+use crate::table::{DepartureIx, Ix, SiteIx};
+use crate::time::Instant;
+
+/// The sites of two containers, each with the first slot in which it can be booked in there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pair {
+    pub(super) first: (SiteIx, usize),
+    pub(super) second: (SiteIx, usize),
+    /// Couriers to the first and booking it in, at the least.
+    pub(super) there: Scaled,
+    /// The aliquot, couriers to the second and booking it in, at the least.
+    pub(super) sent: Scaled,
+}
+
+/// Second containers: aliquoted at a site from a slot on, and sent on once that slot has ended.
+#[derive(Default)]
+struct Splits {
+    /// Per origin and site of the aliquot: the number of its rows.
+    number: Vec<u32>,
+    /// Per number, destination and slot: the aliquot and couriers that it can be booked in after.
+    onward: Vec<Scaled>,
+}
+
+/// All ways between sites by some of the couriers.
+#[derive(Default)]
+pub(super) struct Travel {
+    sites: usize,
+    slots: usize,
+    /// Per departure: a tube on it.
+    legs: Vec<Scaled>,
+    /// Per origin, destination and slot: the cheapest couriers that a tube can be booked in after.
+    reach: Vec<Scaled>,
+    /// As `reach`, by couriers that leave after the first slot.
+    onward: Vec<Scaled>,
+    /// Per origin and destination: the first slot with couriers in `reach`.
+    reached_from: Vec<u16>,
+    splits: Splits,
+    /// By couriers that leave at any time, or after the first slot; per origin.
+    pairs: [Vec<Vec<Pair>>; 2],
+}
+
+impl Travel {
+    /// By couriers that carry what is not frozen, or by any. Time: departures × sites × sites at the most.
+    pub(super) fn new(tables: &Tables<'_>, frozen: bool) -> Self {
+        let facts = tables.facts;
+        let grid = &facts.snapshot.grid;
+        let sites = || facts.snapshot.network.sites.indices();
+        let legs = legs(tables, frozen);
+        let mut this = Self { sites: sites().len(), slots: facts.slots, legs, ..Self::default() };
+        this.reach = this.gather_reach(facts, |_| 0);
+        let first = |slots: &[Scaled]| slots.partition_point(|&price| price >= NEVER);
+        let reached = this.reach.chunks(facts.slots).map(|slots| u16::try_from(first(slots)).unwrap_or(u16::MAX));
+        this.reached_from = reached.collect();
+        let first_ends = grid.end(facts.snapshot.first_slot());
+        this.onward = this.gather_reach(facts, |leaves| if leaves >= first_ends { 0 } else { NEVER });
+        this.splits = this.gather_splits(tables);
+        this.pairs = [false, true].map(|later| sites().map(|from| this.gather_pairs(tables, from, later)).collect());
+        this
+    }
+
+    /// Per slot: the cheapest couriers from a site to another that a tube can be booked in after;
+    /// those that leave at any time, or after the first slot.
+    pub(super) fn reach(&self, from: SiteIx, to: SiteIx, later: bool) -> &[Scaled] {
+        let first = (from.row() * self.sites + to.row()) * self.slots;
+        if later { &self.onward[first..first + self.slots] } else { &self.reach[first..first + self.slots] }
+    }
+
+    /// The first slot in which a tube from a site can be booked in at another; beyond the last when in none.
+    pub(super) fn first_reached(&self, from: SiteIx, to: SiteIx) -> usize {
+        usize::from(self.reached_from[from.row() * self.sites + to.row()])
+    }
+
+    /// Every two sites that two containers of a tube from a site can go to, at once or after the
+    /// first slot.
+    pub(super) fn pairs(&self, from: SiteIx, later: bool) -> &[Pair] {
+        &self.pairs[usize::from(later)][from.row()]
+    }
+
+    /// Per slot: the cheapest aliquot of a tube from a site at another, with couriers to a third that the second
+    /// container can be booked in after.
+    pub(super) fn split(&self, from: SiteIx, first: SiteIx, second: SiteIx) -> &[Scaled] {
+        let number = self.splits.number[from.row() * self.sites + first.row()] as usize;
+        let row = (number * self.sites + second.row()) * self.slots;
+        &self.splits.onward[row..row + self.slots]
+    }
+
+    /// Per origin, destination and slot: the cheapest couriers that a tube can be booked in after, with
+    /// what it costs to be ready at the origin when one leaves.
+    fn gather_reach(&self, facts: &Facts<'_>, ready: impl Fn(Instant) -> Scaled) -> Vec<Scaled> {
+        let mut reached = vec![NEVER; self.sites * self.sites * self.slots];
+        for (origin, reach) in reached.chunks_mut((self.sites * self.slots).max(1)).enumerate() {
+            self.reach_from(facts, origin, &ready, reach);
+            reach[origin * self.slots..(origin + 1) * self.slots].fill(0);
+        }
+        reached
+    }
+
+    /// The same from one origin, per destination and slot.
+    fn reach_from(&self, facts: &Facts<'_>, origin: usize, ready: impl Fn(Instant) -> Scaled, reach: &mut [Scaled]) {
+        let mut there = vec![NEVER; self.sites];
+        let mut aboard = vec![NEVER; self.legs.len()];
+        for event in &facts.events {
+            match *event {
+                Event::Leaves { departure, from } => {
+                    if from.row() == origin {
+                        let leaves = facts.snapshot.departures[DepartureIx::from_row(departure)].leaves;
+                        there[origin] = there[origin].min(ready(leaves));
+                    }
+                    aboard[departure] = aboard[departure].min(NEVER.min(there[from.row()] + self.legs[departure]));
+                }
+                Event::Arrives { departure, to, slot } => {
+                    let at = to.row();
+                    there[at] = there[at].min(aboard[departure]);
+                    if slot < self.slots {
+                        let cell = &mut reach[at * self.slots + slot];
+                        *cell = aboard[departure].min(*cell);
+                    }
+                }
+            }
+        }
+        for reach in reach.chunks_mut(self.slots.max(1)) {
+            for slot in 1..reach.len() {
+                reach[slot] = reach[slot].min(reach[slot - 1]);
+            }
+        }
+    }
+
+    /// What becomes of a tube of each site once it can be at another and is aliquoted there.
+    fn gather_splits(&self, tables: &Tables<'_>) -> Splits {
+        let rows = self.sites * self.slots;
+        let mut splits = Splits::default();
+        let mut known: BTreeMap<(usize, usize), u32> = BTreeMap::new();
+        for (row, &from) in self.reached_from.iter().enumerate() {
+            let (first, from) = (row % self.sites, usize::from(from));
+            let number = *known.entry((first, from)).or_insert_with(|| {
+                let done = splits.onward.len();
+                splits.onward.resize(done + rows, NEVER);
+                let by = aliquoted_by(tables, SiteIx::from_row(first), from);
+                let ended = |leaves| tables.facts.snapshot.grid.ended_by(leaves);
+                let ready = |leaves| ended(leaves).checked_sub(1).map_or(NEVER, |last| by[last]);
+                self.reach_from(tables.facts, first, ready, &mut splits.onward[done..]);
+                u32::try_from(done / rows).unwrap_or(u32::MAX)
+            });
+            splits.number.push(number);
+        }
+        splits
+    }
+
+    fn gather_pairs(&self, tables: &Tables<'_>, from: SiteIx, later: bool) -> Vec<Pair> {
+        let sites = || (0..self.sites).map(SiteIx::from_row);
+        let of = |first| sites().filter_map(move |second| self.pair(tables, from, (first, second), later));
+        sites().flat_map(of).collect()
+    }
+
+    fn pair(&self, tables: &Tables<'_>, from: SiteIx, (first, second): (SiteIx, SiteIx), later: bool) -> Option<Pair> {
+        let (split, reach) = (self.split(from, first, second), self.reach(from, first, later));
+        let booked =
+            |ways: &[Scaled], at| ways.iter().zip(tables.of_site(&tables.book, at)).map(|(way, book)| way + book).min();
+        let (there, sent) = (booked(reach, first)?, booked(split, second)?);
+        let from = |slots: &[Scaled]| slots.partition_point(|&price| price >= NEVER);
+        let reached = first != second && sent < NEVER && there < NEVER;
+        reached.then(|| Pair { first: (first, from(reach)), second: (second, from(split)), there, sent })
+    }
+}
+
+fn legs(tables: &Tables<'_>, frozen: bool) -> Vec<Scaled> {
+    let snapshot = tables.facts.snapshot;
+    let tube = scaled(snapshot.policy.prices.courier_tube);
+    let leg = |departure: DepartureIx| {
+        let carries = &snapshot.network.couriers[snapshot.departures[departure].courier].carries;
+        let taken = frozen || carries.iter().any(|condition| *condition != Condition::Frozen);
+        if taken { NEVER.min(tables.price(snapshot.capacity.courier(departure), 1) + tube) } else { NEVER }
+    };
+    snapshot.departures.indices().map(leg).collect()
+}
+
+/// Per slot: the least price of an aliquot that is taken at a site by then, from a slot on.
+fn aliquoted_by(tables: &Tables<'_>, site: SiteIx, from: usize) -> Vec<Scaled> {
+    let least = |least: &mut Scaled, (slot, &price): (usize, &Scaled)| {
+        *least = if slot < from { *least } else { price.min(*least) };
+        Some(*least)
+    };
+    tables.aliquot(site).iter().enumerate().scan(NEVER, least).collect()
+}
