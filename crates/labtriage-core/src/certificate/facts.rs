@@ -1,6 +1,7 @@
 //! What about a snapshot do prices not change? Who runs what and when, which events couriers make, and
 //! when recalled patients can be bled.
 
+use crate::certificate::travel::has_dry_ice;
 use crate::certificate::window::Reachable;
 use crate::snapshot::Snapshot;
 use crate::table::{AnalyserIx, CalendarIx, CollectionPointIx, Ix, SiteIx, SlotIx, SpecimenIx, TestIx};
@@ -35,6 +36,8 @@ impl VisitDay {
 pub struct Facts<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) reachable: Reachable,
+    /// A courier carries nothing but what is frozen.
+    pub(super) dry_ice: bool,
     pub(super) slots: usize,
     /// Minutes from now to the end of each slot.
     pub(super) minutes: Vec<i64>,
@@ -85,6 +88,7 @@ impl<'a> Facts<'a> {
             visit_days: network.collection_points.indices().map(visit_days).collect(),
             snapshot,
             reachable: Reachable::new(snapshot),
+            dry_ice: has_dry_ice(snapshot),
             slots: grid.len(),
             minutes: grid.slots().map(|slot| i64::from(grid.end(slot).since(snapshot.now).get())).collect(),
             menu,

@@ -15,8 +15,9 @@ impl SampleCase {
     pub(super) fn least(&mut self, tables: &Tables<'_>, otherwise: &[Scaled]) -> Least {
         let mut least = Least { cost: otherwise.iter().sum::<Scaled>().min(NEVER), ran: Ran::Nothing };
         for handled in 0..Handled::ALL.len() {
-            // Freezing that keeps nothing longer only costs more.
-            let longer = |line: &LineCase| line.until[handled] > if handled >= 2 { line.until[handled - 2] } else { 0 };
+            // Freezing that keeps nothing longer only costs more, if it does not travel by couriers of its own.
+            let freezing = handled >= 2 && !tables.facts.dry_ice;
+            let longer = |line: &LineCase| line.until[handled] > if freezing { line.until[handled - 2] } else { 0 };
             if !self.lines.iter().any(longer) {
                 continue;
             }
@@ -239,18 +240,28 @@ impl SampleCase {
     }
 
     /// Two containers: the first goes to a site and is booked in there, the second is split off there and sent on.
-    fn at_two_sites(&mut self, tables: &Tables<'_>, otherwise: &[Scaled], way: Handling, least: &mut Least) {
+    fn at_two_sites(&mut self, tables: &Tables<'_>, otherwise: &[Scaled], second: Handling, least: &mut Least) {
+        self.in_two(tables, otherwise, [second, second], least);
+        // What is frozen is not split: the second alone is frozen, or both are frozen and thawed before.
+        if Handled::ALL[second.handled].frozen {
+            self.in_two(tables, otherwise, [Handling { handled: second.handled - 2, ..second }, second], least);
+        }
+    }
+
+    /// Two containers, each with how it is handled.
+    fn in_two(&mut self, tables: &Tables<'_>, otherwise: &[Scaled], ways: [Handling; 2], least: &mut Least) {
         let snapshot = tables.facts.snapshot;
         let Some(sample) = self.sample else { return };
         let facts = &snapshot.backlog.samples[sample];
-        let lines = self.lines.iter().filter(|line| way.until(line) > 0).count();
-        let separated = snapshot.backlog.state(sample).phase() == Phase::Separated || Handled::ALL[way.handled].spun;
+        let [first, second] = ways;
+        let lines = self.lines.iter().filter(|line| ways.iter().any(|way| way.until(line) > 0)).count();
+        let separated = snapshot.backlog.state(sample).phase() == Phase::Separated || Handled::ALL[second.handled].spun;
         if lines < 2 || !separated || !snapshot.catalogue.specimens[facts.specimen].aliquots {
             return;
         }
         let free = self.placed(tables);
         let mut known = false;
-        for pair in self.travel(tables, way).pairs(facts.site, way.later()) {
+        for pair in self.travel(tables, second).pairs(facts.site, second.later()) {
             let stands = Pair { first: (pair.first.0, 0), second: (pair.second.0, 0), there: 0, sent: 0 };
             let pair = if free { stands } else { *pair };
             let at_best = pair.there + pair.sent + self.at_best(tables, otherwise, &[pair.first.0, pair.second.0]);
@@ -258,23 +269,24 @@ impl SampleCase {
                 continue;
             }
             // The first container is spun before the second is split off.
-            let handling = self.handling(tables, way, facts.site, pair.first.0);
+            let handling = self.handling(tables, second, facts.site, pair.first.0);
             if handling + at_best >= least.cost {
                 continue;
             }
             if !known {
-                self.run_from_each(tables, way);
+                self.run_from_each(tables, 0, first);
+                self.run_from_each(tables, 1, second);
                 known = true;
             }
-            self.at_pair(tables, otherwise, (way, handling), &pair, least);
+            self.at_pair(tables, otherwise, (ways, handling), &pair, least);
         }
     }
 
-    /// Per line, site and slot: run at the site in that slot or later.
-    fn run_from_each(&mut self, tables: &Tables<'_>, way: Handling) {
+    /// Per line, site and slot: run at the site in that slot or later from one of two containers.
+    fn run_from_each(&mut self, tables: &Tables<'_>, container: usize, way: Handling) {
         let slots = tables.facts.slots;
         let sites = tables.facts.snapshot.network.sites.len();
-        let mut from_each = std::mem::take(&mut self.from_each);
+        let mut from_each = std::mem::take(&mut self.from_each[container]);
         from_each.clear();
         from_each.resize(self.lines.len() * sites * slots, NEVER);
         for (row, line) in self.lines.iter().enumerate() {
@@ -286,10 +298,9 @@ impl SampleCase {
                 }
                 let first = (row * sites + site.row()) * slots;
                 let from_each = &mut from_each[first..first + until];
+                let tested = &self.tested(tables, row, site)[spun..until];
                 let mut best = NEVER;
-                for (from, tested) in
-                    from_each[spun..].iter_mut().zip(&self.tested(tables, row, site)[spun..until]).rev()
-                {
+                for (from, tested) in from_each[spun..].iter_mut().zip(tested).rev() {
                     best = best.min(*tested);
                     *from = best;
                 }
@@ -297,14 +308,14 @@ impl SampleCase {
                 from_each[..spun].fill(best);
             }
         }
-        self.from_each = from_each;
+        self.from_each[container] = from_each;
     }
 
-    /// What a line costs at a site, by the slot from which on it may be run there.
-    fn from_each(&self, tables: &Tables<'_>, row: usize, site: SiteIx) -> &[Scaled] {
+    /// What a line costs at a site, by the slot from which on it may be run there from a container.
+    fn from_each(&self, tables: &Tables<'_>, container: usize, row: usize, site: SiteIx) -> &[Scaled] {
         let (sites, slots) = (tables.facts.snapshot.network.sites.len(), tables.facts.slots);
         let first = (row * sites + site.row()) * slots;
-        &self.from_each[first..first + slots]
+        &self.from_each[container][first..first + slots]
     }
 
     /// Every slot in which the first container may be booked in, with every slot after it in which the second
@@ -313,17 +324,18 @@ impl SampleCase {
         &mut self,
         tables: &Tables<'_>,
         otherwise: &[Scaled],
-        (way, handling): (Handling, Scaled),
+        (ways, handling): ([Handling; 2], Scaled),
         pair: &Pair,
         least: &mut Least,
     ) {
         let ((first, reached), (second, sent)) = (pair.first, pair.second);
-        let (Some(last), Some(until)) = (self.last_run(way, first), self.last_run(way, second)) else { return };
+        let until = [self.last_run(ways[0], first), self.last_run(ways[1], second)];
+        let [Some(last), Some(until)] = until else { return };
         let free = self.placed(tables);
-        let reach = self.travel(tables, way).reach(self.origin(tables), first, way.later());
+        let reach = self.travel(tables, ways[0]).reach(self.origin(tables), first, ways[0].later());
         let book = tables.of_site(&tables.book, first);
         // It is split off once it is spun.
-        let sent = sent.max(way.spun.0);
+        let sent = sent.max(ways[1].spun.0);
         let mut each = std::mem::take(&mut self.best);
         let mut total = std::mem::take(&mut self.total);
         let mut dearest = NEVER;
@@ -335,7 +347,7 @@ impl SampleCase {
             }
             dearest = booked;
             each.clear();
-            let runs = |(row, &other): (usize, &Scaled)| self.from_each(tables, row, first)[from].min(other);
+            let runs = |(row, &other): (usize, &Scaled)| self.from_each(tables, 0, row, first)[from].min(other);
             each.extend(otherwise.iter().enumerate().map(runs));
             let after = if free { 0 } else { from + 1 };
             let slots = sent.max(after)..until;
@@ -343,9 +355,9 @@ impl SampleCase {
             if slots.is_empty() || there + pair.sent + self.at_best(tables, &each, &[second]) >= least.cost {
                 continue;
             }
-            self.second_booked(tables, (way, pair), there, slots.clone(), &mut total);
+            self.second_booked(tables, (ways[1], pair), there, slots.clone(), &mut total);
             for (row, &first) in each.iter().enumerate() {
-                let second = &self.from_each(tables, row, second)[slots.clone()];
+                let second = &self.from_each(tables, 1, row, second)[slots.clone()];
                 total.iter_mut().zip(second).for_each(|(total, second)| *total += first.min(*second));
             }
             for (slot, &(mut total)) in slots.zip(&total).rev() {
@@ -353,7 +365,7 @@ impl SampleCase {
                     total += self.second_short(tables, otherwise, (second, slot), &each);
                 }
                 if total < least.cost {
-                    let ran = Ran::TwoSites { way, first: (first, from), second: (second, slot) };
+                    let ran = Ran::TwoSites { first: (ways[0], first, from), second: (ways[1], second, slot) };
                     *least = Least { cost: total, ran };
                 }
             }
@@ -392,7 +404,7 @@ impl SampleCase {
         let mut best = std::mem::take(&mut self.run);
         best.clear();
         let each = first.iter().enumerate();
-        best.extend(each.map(|(row, &first)| self.from_each(tables, row, second)[from].min(first)));
+        best.extend(each.map(|(row, &first)| self.from_each(tables, 1, row, second)[from].min(first)));
         let short = self.short_of_volume(tables, &best, otherwise, None);
         self.run = best;
         short

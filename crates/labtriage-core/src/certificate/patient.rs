@@ -373,8 +373,8 @@ impl Charge<'_, '_> {
         match ran {
             Ran::Nothing => None,
             Ran::OneSite { way, site, from } => slot(site, way, from),
-            Ran::TwoSites { way, first, second } => {
-                [first, second].into_iter().filter_map(|(site, from)| slot(site, way, from)).min()
+            Ran::TwoSites { first, second } => {
+                [first, second].into_iter().filter_map(|(way, site, from)| slot(site, way, from)).min()
             }
         }
     }
@@ -444,7 +444,7 @@ impl Charge<'_, '_> {
         if self.ran_at[0].is_some() {
             self.spin(ran, add);
         }
-        if let (Ran::TwoSites { first: (site, from), second: (_, sent), .. }, [Some(_), Some(_)]) = (ran, self.ran_at) {
+        if let (Ran::TwoSites { first: (_, site, from), second: (.., sent) }, [Some(_), Some(_)]) = (ran, self.ran_at) {
             let capacity = &self.tables.facts.snapshot.capacity;
             let cell = |slot| capacity.aliquoting(site, SlotIx::from_row(slot));
             if let Some(slot) = (from..sent).min_by_key(|&slot| (self.tables.price(cell(slot), 1), slot)) {
@@ -455,7 +455,7 @@ impl Charge<'_, '_> {
 
     /// What spinning it where it stands uses. Spun elsewhere, only the price is known.
     fn spin(&self, ran: Ran, add: Add<'_>) {
-        let (Ran::OneSite { way, .. } | Ran::TwoSites { way, .. }) = ran else { return };
+        let (Ran::OneSite { way, .. } | Ran::TwoSites { first: (way, ..), .. }) = ran else { return };
         if way.later() {
             let from = self.case.origin(self.tables);
             let (_, slot) = self.tables.spun_here(from, way.spun.0..way.spun.1);

@@ -54,7 +54,7 @@ pub(super) enum Ran {
     /// At one site, booked in in this slot.
     OneSite { way: Handling, site: SiteIx, from: usize },
     /// From two containers at two sites, each booked in in its slot.
-    TwoSites { way: Handling, first: (SiteIx, usize), second: (SiteIx, usize) },
+    TwoSites { first: (Handling, SiteIx, usize), second: (Handling, SiteIx, usize) },
 }
 
 /// How a sample is handled: as [`Handled`] numbers it, and in which slots it is spun.
@@ -125,8 +125,8 @@ pub(super) struct SampleCase {
     pub(super) best: Vec<Scaled>,
     pub(super) run: Vec<Scaled>,
     pub(super) total: Vec<Scaled>,
-    /// Per line, site and slot: run there in that slot or later, for one way of handling.
-    pub(super) from_each: Vec<Scaled>,
+    /// Per line, site and slot: run there in that slot or later, in the first and in the second of two containers.
+    pub(super) from_each: [Vec<Scaled>; 2],
     /// Not all of its lines can be run from what there is.
     pub(super) scant: bool,
     /// Re-tests aside; worked out once.

@@ -9,6 +9,7 @@ use crate::catalogue::Condition;
 use crate::certificate::facts::{Event, Facts};
 use crate::certificate::tables::Tables;
 use crate::certificate::{NEVER, Scaled, scaled};
+use crate::snapshot::Snapshot;
 use crate::table::{DepartureIx, Ix, SiteIx};
 use crate::time::Instant;
 
@@ -48,6 +49,17 @@ pub(super) struct Travel {
     splits: Splits,
     /// By couriers that leave at any time, or after the first slot; per origin.
     pairs: [Vec<Vec<Pair>>; 2],
+}
+
+/// Whether a courier carries something that is not frozen.
+fn carries_liquid(snapshot: &Snapshot, departure: DepartureIx) -> bool {
+    let carries = &snapshot.network.couriers[snapshot.departures[departure].courier].carries;
+    carries.iter().any(|condition| *condition != Condition::Frozen)
+}
+
+/// Whether there is a courier that carries nothing but what is frozen.
+pub(super) fn has_dry_ice(snapshot: &Snapshot) -> bool {
+    snapshot.departures.indices().any(|departure| !carries_liquid(snapshot, departure))
 }
 
 impl Travel {
@@ -178,9 +190,11 @@ fn legs(tables: &Tables<'_>, frozen: bool) -> Vec<Scaled> {
     let snapshot = tables.facts.snapshot;
     let tube = scaled(snapshot.policy.prices.courier_tube);
     let leg = |departure: DepartureIx| {
-        let carries = &snapshot.network.couriers[snapshot.departures[departure].courier].carries;
-        let taken = frozen || carries.iter().any(|condition| *condition != Condition::Frozen);
-        if taken { NEVER.min(tables.price(snapshot.capacity.courier(departure), 1) + tube) } else { NEVER }
+        if frozen || carries_liquid(snapshot, departure) {
+            NEVER.min(tables.price(snapshot.capacity.courier(departure), 1) + tube)
+        } else {
+            NEVER
+        }
     };
     snapshot.departures.indices().map(leg).collect()
 }

@@ -4,7 +4,7 @@
 //! that is left times the longest limit among the states that the sample can still be brought
 //! into. Every rounding here lengthens the window: a bound may allow too much, never too little.
 
-use crate::catalogue::{Handling, Limit, Limits, Phase, State};
+use crate::catalogue::{Condition, Handling, Limit, Limits, Phase, State};
 use crate::policy::UnknownRule;
 use crate::snapshot::Snapshot;
 use crate::table::{Ix, LineIx, SampleIx};
@@ -203,7 +203,8 @@ impl<'a> Keeping<'a> {
         }
         let life = self.life?;
         let states = self.reachable.of(self.snapshot, self.sample, handled.frozen);
-        if handled.frozen && !self.thaws(life, handled) {
+        // A container is kept in one way for all of its lines.
+        if handled.frozen && !(self.survives_freezing(states) && self.thaws(life, handled)) {
             return None;
         }
         let closes = match (life.phase, self.run_in, handled.spun) {
@@ -234,6 +235,12 @@ impl<'a> Keeping<'a> {
         let states = self.reachable.of(self.snapshot, self.sample, handled.frozen);
         longest(self.limits, states, Phase::Primary)
             .map_or(0, |limit| self.snapshot.grid.ended_by(life.lasts(self.snapshot.now, limit)))
+    }
+
+    /// Whether a figure is known for it in any frozen state of these.
+    fn survives_freezing(&self, states: States) -> bool {
+        let frozen = |state: &State| state.condition() == Condition::Frozen && states & (1 << *state as u8) != 0;
+        State::ALL.into_iter().filter(frozen).any(|state| matches!(self.limits.of(state), Limit::Within(_)))
     }
 
     /// Whether enough can be left after freezing to thaw it and run it within the margin: what is
