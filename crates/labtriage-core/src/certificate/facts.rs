@@ -52,6 +52,8 @@ pub struct Facts<'a> {
     pub(super) visit_days: Vec<Vec<VisitDay>>,
     /// Per site and test: what the least wasteful analyser loses, in microlitres.
     dead: Vec<u32>,
+    /// Per test: the least of these where it is run.
+    dead_anywhere: Vec<u32>,
 }
 
 /// Something about a courier's departure.
@@ -82,8 +84,12 @@ impl<'a> Facts<'a> {
         };
         let (pairs, known) = pairs(snapshot);
         let visit_days = |point| visit_days(snapshot, point, &known);
+        let dead: Vec<u32> = menu.iter().map(dead).collect();
+        let run_at = |test: usize| (test..menu.len()).step_by(tests.max(1)).filter(|&row| !menu[row].is_empty());
+        let dead_anywhere = |test| run_at(test).map(|row| dead[row]).min().unwrap_or(0);
         Self {
-            dead: menu.iter().map(dead).collect(),
+            dead_anywhere: (0..tests).map(dead_anywhere).collect(),
+            dead,
             pairs,
             visit_days: network.collection_points.indices().map(visit_days).collect(),
             snapshot,
@@ -104,8 +110,7 @@ impl<'a> Facts<'a> {
 
     /// What at least is lost when a test is run wherever it can be, in microlitres.
     pub(super) fn dead_anywhere(&self, test: TestIx) -> u32 {
-        let sites = self.snapshot.network.sites.indices().filter(|&site| self.runs(site, test));
-        sites.map(|site| self.dead(site, test)).min().unwrap_or(0)
+        self.dead_anywhere[test.row()]
     }
 
     /// What at least is lost when a test is run at a site, in microlitres.

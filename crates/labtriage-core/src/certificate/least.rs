@@ -336,8 +336,9 @@ impl SampleCase {
         let book = tables.of_site(&tables.book, first);
         // It is split off once it is spun.
         let sent = sent.max(ways[1].spun.0);
+        let split = self.travel(tables, ways[1]).split(self.origin(tables), first, second);
+        let book_second = tables.of_site(&tables.book, second);
         let mut each = std::mem::take(&mut self.best);
-        let mut total = std::mem::take(&mut self.total);
         let mut dearest = NEVER;
         for from in reached..last {
             // Whoever is booked in later runs nothing sooner, and so must pay less than everybody before.
@@ -349,18 +350,19 @@ impl SampleCase {
             each.clear();
             let runs = |(row, &other): (usize, &Scaled)| self.from_each(tables, 0, row, first)[from].min(other);
             each.extend(otherwise.iter().enumerate().map(runs));
-            let after = if free { 0 } else { from + 1 };
-            let slots = sent.max(after)..until;
             let there = handling + booked;
-            if slots.is_empty() || there + pair.sent + self.at_best(tables, &each, &[second]) >= least.cost {
+            if there + pair.sent + self.at_best(tables, &each, &[second]) >= least.cost {
                 continue;
             }
-            self.second_booked(tables, (ways[1], pair), there, slots.clone(), &mut total);
-            for (row, &first) in each.iter().enumerate() {
-                let second = &self.from_each(tables, 1, row, second)[slots.clone()];
-                total.iter_mut().zip(second).for_each(|(total, second)| *total += first.min(*second));
-            }
-            for (slot, &(mut total)) in slots.zip(&total).rev() {
+            let mut dearest = NEVER;
+            for slot in sent.max(if free { 0 } else { from + 1 })..until {
+                let booked = if free { 0 } else { split[slot] + book_second[slot] };
+                if booked >= dearest {
+                    continue;
+                }
+                dearest = booked;
+                let runs = |(row, &first): (usize, &Scaled)| self.from_each(tables, 1, row, second)[slot].min(first);
+                let mut total = there + booked + each.iter().enumerate().map(runs).sum::<Scaled>();
                 if self.scant && total < least.cost {
                     total += self.second_short(tables, otherwise, (second, slot), &each);
                 }
@@ -368,28 +370,16 @@ impl SampleCase {
                     let ran = Ran::TwoSites { first: (ways[0], first, from), second: (ways[1], second, slot) };
                     *least = Least { cost: total, ran };
                 }
+                // Nothing later costs less.
+                if booked <= pair.sent {
+                    break;
+                }
+            }
+            if booked <= pair.there {
+                break;
             }
         }
-        self.total = total;
         self.best = each;
-    }
-
-    /// Per slot in which the second container is booked in: what it costs to get both there.
-    fn second_booked(
-        &self,
-        tables: &Tables<'_>,
-        (way, pair): (Handling, &Pair),
-        there: Scaled,
-        slots: std::ops::Range<usize>,
-        total: &mut Vec<Scaled>,
-    ) {
-        let second = pair.second.0;
-        let split = self.travel(tables, way).split(self.origin(tables), pair.first.0, second);
-        let split = &split[slots.clone()];
-        let book = &tables.of_site(&tables.book, second)[slots];
-        let free = self.placed(tables);
-        total.clear();
-        total.extend(split.iter().zip(book).map(|(split, book)| there + if free { 0 } else { split + book }));
     }
 
     /// What the lack of volume costs when the second container is booked in in a slot, its lines run from then on
