@@ -45,6 +45,7 @@ pub struct Routes {
     sites: usize,
     itineraries: Vec<Vec<Itinerary>>,
     destinations: Vec<Vec<SiteIx>>,
+    by_dry_ice: Vec<Vec<SiteIx>>,
 }
 
 impl Routes {
@@ -88,7 +89,12 @@ impl Routes {
             (0..sites).filter(|to| !itineraries[from * sites + to].is_empty()).map(SiteIx::from_row).collect()
         };
         let destinations = (0..sites).map(reached).collect();
-        Self { sites, itineraries, destinations }
+        let only_frozen = |way: &Itinerary| way.carries == 1 << Condition::Frozen as u8;
+        let iced = |from: usize| {
+            let reached = |to: &usize| itineraries[from * sites + to].iter().any(only_frozen);
+            (0..sites).filter(reached).map(SiteIx::from_row).collect()
+        };
+        Self { sites, by_dry_ice: (0..sites).map(iced).collect(), itineraries, destinations }
     }
 
     /// The itineraries from a site to another, in order of arrival.
@@ -99,6 +105,11 @@ impl Routes {
     /// The sites that can be reached from a site, in order.
     pub fn destinations(&self, from: SiteIx) -> &[SiteIx] {
         &self.destinations[from.row()]
+    }
+
+    /// The sites that can be reached from a site by couriers that carry nothing but what is frozen, in order.
+    pub fn by_dry_ice(&self, from: SiteIx) -> &[SiteIx] {
+        &self.by_dry_ice[from.row()]
     }
 }
 

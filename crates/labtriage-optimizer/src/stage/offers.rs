@@ -6,8 +6,11 @@ use labtriage_core::table::{Ix, SampleIx, SiteIx, SlotIx};
 use super::market::{Market, NEVER};
 use super::problem::{Stage, Standing};
 use super::sample::{LineCase, SampleCase};
-use super::ways::{Candidate, arrived, candidates, frozen, preparations, runs_until};
+use super::ways::{Candidate, Preparation, arrived, candidates, frozen, preparations, runs_until};
 use crate::way::Way;
+
+/// Slots in which what comes on dry ice is thawed, at the most.
+const THAWS_MAX: usize = 4;
 
 /// A way with the slots in which its lines can be run.
 #[derive(Clone, Debug)]
@@ -84,27 +87,50 @@ impl SampleCase {
         }
     }
 
-    /// Frozen where it stands, thawed in each slot there is: only for lines whose other windows close
-    /// within the horizon.
+    /// Frozen where it stands: thawed there for lines whose other windows close within the horizon, or sent by
+    /// couriers that carry nothing else.
     fn offer_frozen(&mut self, market: &Market<'_>, prepared: &[Way]) {
         let slots = market.snapshot.grid.len();
         let longest = |row: usize| self.offers.iter().map(|offer| offer.until[row]).max().unwrap_or(0);
         let kept: Vec<usize> = (0..self.lines.len()).map(longest).collect();
         let short = self.lines.iter().zip(&kept).any(|(line, &kept)| !line.reported && kept < slots);
-        let Some(way) = prepared.iter().find(|way| way.separated()).filter(|_| short) else { return };
-        let Some(way) = frozen(market, way) else { return };
-        let Some(candidate) = arrived(market, way, usize::MAX) else { return };
-        let runs_here = |line: &LineCase| market.menu.runs(candidate.way.site, line.test);
-        if !self.lines.iter().any(runs_here) {
+        let Some(way) = prepared.iter().find(|way| way.separated()) else { return };
+        let by_dry_ice = market.routes.by_dry_ice(way.site);
+        if !short && by_dry_ice.is_empty() {
             return;
         }
-        // Before that it is run unfrozen.
-        let first = kept.iter().copied().min().unwrap_or(0).max(candidate.from);
-        for slot in first..slots {
-            if !self.cheapest_at_once(market, candidate.way.site, slot) {
+        let Some(way) = frozen(market, way) else { return };
+        if short && self.runs_at(market, way.site) {
+            // Before that it is run unfrozen, and thawed too soon nothing keeps longer than unfrozen.
+            let first = kept.iter().copied().min().unwrap_or(0);
+            if let Some(candidate) = arrived(market, way.clone(), usize::MAX) {
+                self.offer_thawed(market, &candidate, first, &kept, usize::MAX);
+            }
+        }
+        let mut found = std::mem::take(&mut self.found);
+        found.clear();
+        let prepared = Preparation { way, spin_there: false };
+        let wanted = |site| by_dry_ice.contains(&site) && self.runs_at(market, site);
+        candidates(market, market.routes, &prepared, usize::MAX, wanted, &mut found);
+        let never = vec![0; self.lines.len()];
+        for candidate in found.drain(..) {
+            self.offer_thawed(market, &candidate, 0, &never, THAWS_MAX);
+        }
+        self.found = found;
+    }
+
+    fn runs_at(&self, market: &Market<'_>, site: SiteIx) -> bool {
+        self.lines.iter().any(|line| !line.reported && market.menu.runs(site, line.test))
+    }
+
+    /// Thawed in each slot from one on, so often at the most, in which that keeps a line longer than it keeps otherwise.
+    fn offer_thawed(&mut self, market: &Market<'_>, frozen: &Candidate, first: usize, kept: &[usize], most: usize) {
+        let mut number = 0;
+        for slot in first.max(frozen.from)..market.snapshot.grid.len() {
+            if !self.cheapest_at_once(market, frozen.way.site, slot) {
                 continue;
             }
-            let mut way = candidate.way.clone();
+            let mut way = frozen.way.clone();
             if way.thaw_in(market.snapshot, SlotIx::from_row(slot)).is_none() {
                 continue;
             }
@@ -113,15 +139,14 @@ impl SampleCase {
                 .iter()
                 .map(|line| if line.reported { 0 } else { runs_until(market, line.line, &way.stays) })
                 .collect();
-            if until.iter().all(|&until| until <= slot) {
+            if number == most || until.iter().all(|&until| until <= slot) {
                 break;
             }
-            // Thawed too soon, nothing keeps longer than unfrozen.
-            if until.iter().zip(&kept).all(|(until, kept)| until <= kept) {
+            if until.iter().zip(kept).all(|(until, kept)| until <= kept) {
                 continue;
             }
-            let candidate = Candidate { way: candidate.way.clone(), ..candidate.clone() };
-            self.admit(Offer { candidate, until, thawed: Some(slot), booked: false });
+            number += 1;
+            self.admit(Offer { candidate: frozen.clone(), until, thawed: Some(slot), booked: false });
         }
     }
 
