@@ -73,11 +73,11 @@ impl SampleCase {
             (false, false) => tables.spun_here(from, slots).0,
             (false, true) => tables.spun_away(from, to, slots),
         };
-        spun + if Handled::ALL[way.handled].frozen { tables.freeze } else { 0 }
+        spun + if way.frozen() { tables.freeze } else { 0 }
     }
 
     /// How it travels, handled so.
-    fn travel<'t>(&self, tables: &'t Tables<'_>, way: Handling) -> &'t Travel {
+    pub(super) fn travel<'t>(&self, tables: &'t Tables<'_>, way: Handling) -> &'t Travel {
         tables.travel(self.frozen[way.handled / 2])
     }
 
@@ -243,7 +243,7 @@ impl SampleCase {
     fn at_two_sites(&mut self, tables: &Tables<'_>, otherwise: &[Scaled], second: Handling, least: &mut Least) {
         self.in_two(tables, otherwise, [second, second], least);
         // What is frozen is not split: the second alone is frozen, or both are frozen and thawed before.
-        if Handled::ALL[second.handled].frozen {
+        if second.frozen() {
             self.in_two(tables, otherwise, [Handling { handled: second.handled - 2, ..second }, second], least);
         }
     }

@@ -416,8 +416,8 @@ impl Charge<'_, '_> {
         self.result(line, site, 0, false, add);
     }
 
-    /// What the sample's way and its new tube use. Couriers and freezers are left
-    /// out: their use is only needed to learn prices.
+    /// What the sample's way and its new tube use. The spinning of what is spun elsewhere is left out: its use is
+    /// only needed to learn prices.
     fn shared(&self, ran: Ran, anew: Option<Retests<'_>>, add: Add<'_>) {
         let Some(sample) = self.case.sample else { return };
         let before: &Before = self.tables.before;
@@ -441,15 +441,27 @@ impl Charge<'_, '_> {
         for (site, slot) in self.ran_at.into_iter().flatten() {
             self.book(site, slot, add);
         }
-        if self.ran_at[0].is_some() {
-            self.spin(ran, add);
+        if self.ran_at[0].is_none() {
+            return;
         }
-        if let (Ran::TwoSites { first: (_, site, from), second: (.., sent) }, [Some(_), Some(_)]) = (ran, self.ran_at) {
-            let capacity = &self.tables.facts.snapshot.capacity;
+        self.spin(ran, add);
+        let (tables, capacity) = (self.tables, &self.tables.facts.snapshot.capacity);
+        let (Ran::OneSite { way, site, from } | Ran::TwoSites { first: (way, site, from), .. }) = ran else { return };
+        let origin = self.case.origin(tables);
+        let legs = self.case.travel(tables, way).reached_by(tables.facts, (origin, site), from, way.later());
+        legs.into_iter().for_each(|leg| add(capacity.courier(leg), 1));
+        let mut last = way;
+        if let (Ran::TwoSites { second: (way, to, sent), .. }, [Some(_), Some(_)]) = (ran, self.ran_at) {
             let cell = |slot| capacity.aliquoting(site, SlotIx::from_row(slot));
-            if let Some(slot) = (from..sent).min_by_key(|&slot| (self.tables.price(cell(slot), 1), slot)) {
+            if let Some(slot) = (from..sent).min_by_key(|&slot| (tables.price(cell(slot), 1), slot)) {
                 add(cell(slot), 1);
             }
+            let legs = self.case.travel(tables, way).sent_by(tables, (site, to), from, sent);
+            legs.into_iter().for_each(|leg| add(capacity.courier(leg), 1));
+            last = way;
+        }
+        if last.frozen() {
+            tables.freezing().into_iter().for_each(|cell| add(cell, 1));
         }
     }
 

@@ -73,6 +73,11 @@ impl Handling {
         self.spun.1 > 0 && !self.away
     }
 
+    /// Whether it is frozen on the way.
+    pub(super) fn frozen(self) -> bool {
+        Handled::ALL[self.handled].frozen
+    }
+
     /// Until which slot a line can be run, handled so.
     pub(super) fn until(self, line: &LineCase) -> usize {
         let in_time = self.spun.1 == 0 || line.spun_until[self.handled / 2] >= self.spun.1;

@@ -25,8 +25,9 @@ pub struct Tables<'a> {
     centrifuge: Vec<Scaled>,
     /// Per origin and slot: centrifuged somewhere else, once it can be there.
     spun_away: Vec<Scaled>,
-    /// The cheapest place to freeze.
+    /// The cheapest place to freeze, and which that is.
     pub(super) freeze: Scaled,
+    freezes_at: Option<(SiteIx, SlotIx)>,
     /// Per site and slot: aliquoted there.
     aliquot: Vec<Scaled>,
     /// By couriers that carry what is not frozen, and by all.
@@ -48,6 +49,7 @@ impl<'a> Tables<'a> {
             centrifuge: Vec::new(),
             spun_away: Vec::new(),
             freeze: NEVER,
+            freezes_at: None,
             aliquot: Vec::new(),
             travels: [Travel::default(), Travel::default()],
         };
@@ -67,19 +69,21 @@ impl<'a> Tables<'a> {
         let snapshot = self.facts.snapshot;
         let (capacity, grid, policy) = (&snapshot.capacity, &snapshot.grid, &snapshot.policy);
         for site in snapshot.network.sites.indices() {
-            let mut aliquoting = NEVER;
+            let mut aliquoting = (NEVER, snapshot.first_slot());
             for slot in grid.slots() {
                 let quota = capacity.quota(site, grid.day(slot)).map_or(0, |cell| self.price(cell, 1));
                 self.book.push(NEVER.min(self.price(capacity.reception(site, slot), 1) + quota));
                 self.report.push(self.price(capacity.reporting(site, slot), 1));
                 let aliquot = self.price(capacity.aliquoting(site, slot), 1);
-                aliquoting = aliquoting.min(aliquot);
+                aliquoting = aliquoting.min((aliquot, slot));
                 self.aliquot.push(NEVER.min(aliquot + scaled(policy.prices.aliquot)));
                 let spun = self.price(capacity.centrifuge(site, slot), 1) + scaled(policy.prices.spin);
                 self.centrifuge.push(NEVER.min(spun));
             }
             let place = self.price(capacity.freezer(site), 1);
-            self.freeze = self.freeze.min(aliquoting + place);
+            if aliquoting.0 + place < self.freeze {
+                (self.freeze, self.freezes_at) = (aliquoting.0 + place, Some((site, aliquoting.1)));
+            }
         }
         self.freeze = NEVER.min(self.freeze + scaled(policy.prices.freeze));
     }
@@ -134,6 +138,13 @@ impl<'a> Tables<'a> {
             }
         }
         away
+    }
+
+    /// What freezing uses where it is cheapest.
+    pub(super) fn freezing(&self) -> impl Iterator<Item = CellIx> {
+        let capacity = &self.facts.snapshot.capacity;
+        let cells = |(site, slot)| [capacity.aliquoting(site, slot), capacity.freezer(site)];
+        self.freezes_at.map(cells).into_iter().flatten()
     }
 
     /// How tubes travel by couriers that carry what is not frozen, or by any.

@@ -33,6 +33,15 @@ struct Splits {
     onward: Vec<Scaled>,
 }
 
+/// Something about a tube on its way.
+#[derive(Clone, Copy)]
+enum Ride {
+    /// It takes a departure, after another one unless it begins there.
+    Boards { departure: usize, by: Option<usize> },
+    /// It arrives, for so much, and can be booked in in a slot.
+    Arrives { departure: usize, to: usize, slot: usize, price: Scaled },
+}
+
 /// All ways between sites by some of the couriers.
 #[derive(Default)]
 pub(super) struct Travel {
@@ -120,32 +129,103 @@ impl Travel {
 
     /// The same from one origin, per destination and slot.
     fn reach_from(&self, facts: &Facts<'_>, origin: usize, ready: impl Fn(Instant) -> Scaled, reach: &mut [Scaled]) {
-        let mut there = vec![NEVER; self.sites];
+        self.ride(facts, origin, ready, |ride| {
+            if let Ride::Arrives { to, slot, price, .. } = ride
+                && slot < self.slots
+            {
+                let cell = &mut reach[to * self.slots + slot];
+                *cell = price.min(*cell);
+            }
+        });
+        for reach in reach.chunks_mut(self.slots.max(1)) {
+            for slot in 1..reach.len() {
+                reach[slot] = reach[slot].min(reach[slot - 1]);
+            }
+        }
+    }
+
+    /// Tells how a tube from one origin gets on at the least price, in order of time.
+    fn ride(&self, facts: &Facts<'_>, origin: usize, ready: impl Fn(Instant) -> Scaled, mut tell: impl FnMut(Ride)) {
+        // Per site: the price of being there, and the departure that brought the tube.
+        let mut there = vec![(NEVER, None); self.sites];
         let mut aboard = vec![NEVER; self.legs.len()];
         for event in &facts.events {
             match *event {
                 Event::Leaves { departure, from } => {
                     if from.row() == origin {
                         let leaves = facts.snapshot.departures[DepartureIx::from_row(departure)].leaves;
-                        there[origin] = there[origin].min(ready(leaves));
+                        let ready = ready(leaves);
+                        if ready < there[origin].0 {
+                            there[origin] = (ready, None);
+                        }
                     }
-                    aboard[departure] = aboard[departure].min(NEVER.min(there[from.row()] + self.legs[departure]));
+                    let (price, by) = there[from.row()];
+                    let price = NEVER.min(price + self.legs[departure]);
+                    if price < aboard[departure] {
+                        aboard[departure] = price;
+                        tell(Ride::Boards { departure, by });
+                    }
                 }
                 Event::Arrives { departure, to, slot } => {
-                    let at = to.row();
-                    there[at] = there[at].min(aboard[departure]);
-                    if slot < self.slots {
-                        let cell = &mut reach[at * self.slots + slot];
-                        *cell = aboard[departure].min(*cell);
+                    let (to, price) = (to.row(), aboard[departure]);
+                    if price < there[to].0 {
+                        there[to] = (price, Some(departure));
                     }
+                    tell(Ride::Arrives { departure, to, slot, price });
                 }
             }
         }
-        for reach in reach.chunks_mut(self.slots.max(1)) {
-            for slot in 1..reach.len() {
-                reach[slot] = reach[slot].min(reach[slot - 1]);
-            }
+    }
+
+    /// The couriers of which `reach` has the price.
+    pub(super) fn reached_by(
+        &self,
+        facts: &Facts<'_>,
+        (from, to): (SiteIx, SiteIx),
+        slot: usize,
+        later: bool,
+    ) -> Vec<DepartureIx> {
+        let first_ends = facts.snapshot.grid.end(facts.snapshot.first_slot());
+        let ready = |leaves| if !later || leaves >= first_ends { 0 } else { NEVER };
+        self.path(facts, (from.row(), to.row()), slot, ready)
+    }
+
+    /// The couriers of a second container that is split off at a site from a slot on.
+    pub(super) fn sent_by(
+        &self,
+        tables: &Tables<'_>,
+        (from, to): (SiteIx, SiteIx),
+        split_from: usize,
+        slot: usize,
+    ) -> Vec<DepartureIx> {
+        let by = aliquoted_by(tables, from, split_from);
+        let ended = |leaves| tables.facts.snapshot.grid.ended_by(leaves);
+        let ready = |leaves| ended(leaves).checked_sub(1).map_or(NEVER, |last| by[last]);
+        self.path(tables.facts, (from.row(), to.row()), slot, ready)
+    }
+
+    /// The cheapest couriers from a site to another that a tube can be booked in after in a slot.
+    fn path(
+        &self,
+        facts: &Facts<'_>,
+        (from, to): (usize, usize),
+        slot: usize,
+        ready: impl Fn(Instant) -> Scaled,
+    ) -> Vec<DepartureIx> {
+        let mut before = vec![None; self.legs.len()];
+        let mut last = (NEVER, None);
+        if from != to {
+            self.ride(facts, from, ready, |ride| match ride {
+                Ride::Boards { departure, by } => before[departure] = by,
+                Ride::Arrives { departure, to: at, slot: arrived, price } => {
+                    if at == to && arrived <= slot && price < last.0 {
+                        last = (price, Some(departure));
+                    }
+                }
+            });
         }
+        let legs = std::iter::successors(last.1, |&departure| before[departure]).take(self.sites);
+        legs.map(DepartureIx::from_row).collect()
     }
 
     /// What becomes of a tube of each site once it can be at another and is aliquoted there.
