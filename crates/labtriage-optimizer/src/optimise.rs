@@ -42,7 +42,15 @@ pub struct Optimised {
 /// How hard to try with a backlog, until a plan costs at most `gap` more than the bound, relatively to its cost.
 pub fn settings(gap: f64) -> Settings {
     // An answer of the oracle takes some ten microseconds: what needs many of them per patient is left out.
-    Settings { gap, relaxations: 1, relaxed_items_max: 0, chain_calls: 0, neighbourhoods: 0, ..Settings::default() }
+    Settings {
+        gap,
+        relaxations: 1,
+        relaxed_items_max: 0,
+        chain_calls: 0,
+        ruin_calls: 6_000,
+        neighbourhoods: 0,
+        ..Settings::default()
+    }
 }
 
 /// Plans a snapshot.

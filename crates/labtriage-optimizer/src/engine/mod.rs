@@ -45,6 +45,8 @@ pub struct Settings {
     pub reinsertions: usize,
     /// Calls of the oracle for ejection chains, about.
     pub chain_calls: u64,
+    /// Calls of the oracle for taking a few competing items out and putting them back.
+    pub ruin_calls: usize,
     /// Neighbourhoods that are solved exactly.
     pub neighbourhoods: usize,
     /// Items of the first neighbourhoods.
@@ -68,6 +70,7 @@ impl Default for Settings {
             proof_rounds: 8,
             reinsertions: 4,
             chain_calls: 4_000_000,
+            ruin_calls: 0,
             neighbourhoods: 400,
             freed_min: 24,
             freed_max: 60,

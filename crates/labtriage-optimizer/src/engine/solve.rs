@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::columns::Columns;
-use super::improve::{Ground, by_chains, by_neighbourhoods};
+use super::improve::{Ground, by_chains, by_neighbourhoods, by_ruins};
 use super::prices::Priced;
 use super::rng::{Random, Stride};
 use super::scratch::Pool;
@@ -101,6 +101,7 @@ pub fn solve_with<P: Problem>(
     tell(Phase::Assign, &state);
     let (bound, prices, split) = (priced.bound, &priced.prices, &priced.split);
     let ground = Ground { pool: &pool, prices, bound, split, settings, solver, stop };
+    by_ruins(&ground, &mut state);
     by_chains(&ground, &mut state);
     tell(Phase::Chains, &state);
     by_neighbourhoods(&ground, &mut state, &|state| tell(Phase::Neighbourhoods, state));

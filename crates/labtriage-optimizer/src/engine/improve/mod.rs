@@ -6,9 +6,12 @@
 mod anneal;
 mod chains;
 mod exact;
+mod ruin;
 mod select;
 
 use rayon::prelude::*;
+
+pub(super) use ruin::by_ruins;
 
 use super::rng::Random;
 use super::scratch::Pool;
