@@ -12,7 +12,7 @@
 //! stage has prices and a bound of its own, on what the stages before it left. Bounds of stages add up.
 //!
 //! Reading order: [`stage`] (what a stage decides, on what) · `window` (until when) · [`facts`]
-//! (what prices do not change) · [`tables`] and `travel` (prices, gathered) · `sample`, `least`, `patient` (the least cost).
+//! (what prices do not change) · [`tables`] and `travel` (prices, gathered) · `sample`, `least`, `volume`, `patient` (the least cost).
 
 pub mod facts;
 mod least;
@@ -21,6 +21,7 @@ mod sample;
 pub mod stage;
 pub mod tables;
 mod travel;
+mod volume;
 mod window;
 
 use crate::plan::Plan;

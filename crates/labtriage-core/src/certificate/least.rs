@@ -5,6 +5,7 @@
 use super::sample::{Handling, Least, LineCase, Ran, SampleCase, add_savings, bit};
 use super::tables::Tables;
 use super::travel::{Pair, Travel};
+use super::volume::{Wanted, left_out_at_least};
 use super::window::Handled;
 use super::{NEVER, Scaled};
 use crate::catalogue::Phase;
@@ -197,8 +198,7 @@ impl SampleCase {
         self.best = best;
     }
 
-    /// What it costs at the least to leave out as many of the lines that are run as there is too
-    /// little volume for: the cheapest per volume first, the last one in part (the relaxed knapsack).
+    /// What it costs at the least to leave out as many of the lines that are run as there is too little volume for.
     fn short_of_volume(
         &mut self,
         tables: &Tables<'_>,
@@ -209,34 +209,21 @@ impl SampleCase {
         let Some(sample) = self.sample else { return 0 };
         let facts = tables.facts;
         self.order.clear();
-        let (mut needed, mut dead) = (0, u32::MAX);
         for (row, line) in self.lines.iter().enumerate().filter(|(row, _)| best[*row] < otherwise[*row]) {
-            needed += line.volume;
-            dead = dead.min(match site {
+            let dead = match site {
                 Some(site) => facts.dead(site, line.test),
                 // Each of two containers loses something.
                 None => facts.dead_anywhere(line.test).saturating_mul(2),
-            });
-            self.order.push((otherwise[row] - best[row], line.volume.max(1)));
+            };
+            self.order.push(Wanted { loss: otherwise[row] - best[row], volume: line.volume, dead });
         }
         let there = facts.snapshot.backlog.samples[sample].volume.get();
-        let mut short = if needed == 0 { 0 } else { needed.saturating_add(dead).saturating_sub(there) };
-        if short == 0 {
-            return 0;
+        // Of two containers one may hold only lines that lose little.
+        if site.is_none() {
+            let least = self.order.iter().map(|wanted| wanted.dead).min().unwrap_or(0);
+            self.order.iter_mut().for_each(|wanted| wanted.dead = least);
         }
-        // By loss per volume, compared across so that nothing is rounded.
-        let across = |a: &(Scaled, u32), b: &(Scaled, u32)| i128::from(a.0) * i128::from(b.1);
-        self.order.sort_unstable_by(|a, b| across(a, b).cmp(&across(b, a)));
-        let mut lost = 0;
-        for &(loss, volume) in &self.order {
-            let part = short.min(volume);
-            lost += if part == volume { loss } else { loss / Scaled::from(volume) * Scaled::from(part) };
-            short -= part;
-            if short == 0 {
-                break;
-            }
-        }
-        lost
+        left_out_at_least(&mut self.order, there)
     }
 
     /// Two containers: the first goes to a site and is booked in there, the second is split off there and sent on.

@@ -7,6 +7,7 @@
 
 use crate::certificate::facts::VisitDay;
 use crate::certificate::tables::Tables;
+use crate::certificate::volume::Wanted;
 use crate::certificate::window::{Handled, Keeping};
 use crate::certificate::{NEVER, Scaled, scaled};
 use crate::cost::unserved_cost;
@@ -136,7 +137,7 @@ pub(super) struct SampleCase {
     pub(super) scant: bool,
     /// Re-tests aside; worked out once.
     alone: Option<Least>,
-    pub(super) order: Vec<(Scaled, u32)>,
+    pub(super) order: Vec<Wanted>,
 }
 
 /// The lines that no tube decides.

@@ -27,6 +27,8 @@ pub(crate) struct Chooser {
     results: Vec<Scaled>,
     /// Not at this point.
     elsewhere: Option<CollectionPointIx>,
+    /// Not all lines find a place without a recall.
+    must_recall: bool,
     left: Vec<u64>,
 }
 
@@ -63,9 +65,14 @@ impl Chooser {
         if self.opened == 0 {
             return None;
         }
-        self.elsewhere = None;
-        let doing = self.best(stage, market, patient);
-        let choice = self.assemble_or_again(stage, market, patient, doing);
+        (self.elsewhere, self.must_recall) = (None, false);
+        let mut doing = self.best(stage, market, patient);
+        let mut choice = self.assemble_or_again(stage, market, patient, doing);
+        if let (Doing::NotRecalled, None) = (doing, &choice) {
+            self.must_recall = true;
+            doing = self.best(stage, market, patient);
+            choice = self.assemble_or_again(stage, market, patient, doing);
+        }
         if let (Doing::Visit(on), None) = (doing, &choice) {
             // Nobody is recalled for a request whose patients are bled there: somewhere else, then.
             self.elsewhere = Some(on.point);
@@ -137,7 +144,7 @@ impl Chooser {
         // A line that is neither open nor kept has its patient recalled.
         let lost = |case: &SampleCase| case.lines.iter().any(|line| line.held >= NEVER && !line.open);
         let lost = self.cases[..self.opened].iter().any(lost);
-        let not = if recalled || lost { NEVER } else { self.run_or_held(market) };
+        let not = if recalled || lost || self.must_recall { NEVER } else { self.run_or_held(market) };
         let recallable = self.cases[..self.opened].iter().any(|case| case.recallable);
         let burden = if recalled { 0 } else { scaled(burden(market.snapshot, patient)) };
         let lowest: Scaled = self.cases[..self.opened].iter().map(SampleCase::lowest).sum();
