@@ -269,40 +269,36 @@ impl SampleCase {
         }
     }
 
-    /// Per line, site and slot: run at the site in that slot or later from one of two containers.
+    /// Per site, slot and line: run at the site in that slot or later from one of two containers.
     fn run_from_each(&mut self, tables: &Tables<'_>, container: usize, way: Handling) {
         let slots = tables.facts.slots;
-        let sites = tables.facts.snapshot.network.sites.len();
+        let (sites, lines) = (tables.facts.snapshot.network.sites.indices(), self.lines.len());
         let mut from_each = std::mem::take(&mut self.from_each[container]);
         from_each.clear();
-        from_each.resize(self.lines.len() * sites * slots, NEVER);
-        for (row, line) in self.lines.iter().enumerate() {
-            let until = way.until(line);
-            let spun = way.spun.0.min(until);
-            for site in tables.facts.snapshot.network.sites.indices() {
+        from_each.resize(sites.len() * slots * lines, NEVER);
+        for site in sites {
+            let here = &mut from_each[site.row() * slots * lines..(site.row() + 1) * slots * lines];
+            for (row, line) in self.lines.iter().enumerate() {
                 if !tables.facts.runs(site, line.test) || line.enough & bit(site) == 0 {
                     continue;
                 }
-                let first = (row * sites + site.row()) * slots;
-                let from_each = &mut from_each[first..first + until];
-                let tested = &self.tested(tables, row, site)[spun..until];
-                let mut best = NEVER;
-                for (from, tested) in from_each[spun..].iter_mut().zip(tested).rev() {
-                    best = best.min(*tested);
-                    *from = best;
-                }
                 // Nothing is run before the tube is spun.
-                from_each[..spun].fill(best);
+                let tested = self.tested(tables, row, site);
+                let mut best = NEVER;
+                for slot in (0..way.until(line)).rev() {
+                    best = if slot < way.spun.0 { best } else { best.min(tested[slot]) };
+                    here[slot * lines + row] = best;
+                }
             }
         }
         self.from_each[container] = from_each;
     }
 
-    /// What a line costs at a site, by the slot from which on it may be run there from a container.
-    fn from_each(&self, tables: &Tables<'_>, container: usize, row: usize, site: SiteIx) -> &[Scaled] {
-        let (sites, slots) = (tables.facts.snapshot.network.sites.len(), tables.facts.slots);
-        let first = (row * sites + site.row()) * slots;
-        &self.from_each[container][first..first + slots]
+    /// What each line costs at a site if it may be run there from a slot on from a container.
+    fn from_each(&self, tables: &Tables<'_>, container: usize, site: SiteIx, slot: usize) -> &[Scaled] {
+        let lines = self.lines.len();
+        let first = (site.row() * tables.facts.slots + slot) * lines;
+        &self.from_each[container][first..first + lines]
     }
 
     /// Every slot in which the first container may be booked in, with every slot after it in which the second
@@ -323,6 +319,14 @@ impl SampleCase {
         let book = tables.of_site(&tables.book, first);
         // It is split off once it is spun.
         let sent = sent.max(ways[1].spun.0);
+        if reached >= last || sent >= until {
+            return;
+        }
+        let soonest = self.from_each(tables, 0, first, reached).iter().zip(self.from_each(tables, 1, second, sent));
+        let at_best = otherwise.iter().zip(soonest).map(|(other, (first, second))| *other.min(first).min(second));
+        if handling + pair.there + pair.sent + at_best.sum::<Scaled>() >= least.cost {
+            return;
+        }
         let split = self.travel(tables, ways[1]).split(self.origin(tables), first, second);
         let book_second = tables.of_site(&tables.book, second);
         let mut each = std::mem::take(&mut self.best);
@@ -335,21 +339,22 @@ impl SampleCase {
             }
             dearest = booked;
             each.clear();
-            let runs = |(row, &other): (usize, &Scaled)| self.from_each(tables, 0, row, first)[from].min(other);
-            each.extend(otherwise.iter().enumerate().map(runs));
+            each.extend(
+                otherwise.iter().zip(self.from_each(tables, 0, first, from)).map(|(other, run)| *other.min(run)),
+            );
             let there = handling + booked;
-            if there + pair.sent + self.at_best(tables, &each, &[second]) >= least.cost {
+            let after = sent.max(if free { 0 } else { from + 1 });
+            if after >= until || there + pair.sent + self.or_second(tables, &each, second, after) >= least.cost {
                 continue;
             }
             let mut dearest = NEVER;
-            for slot in sent.max(if free { 0 } else { from + 1 })..until {
+            for slot in after..until {
                 let booked = if free { 0 } else { split[slot] + book_second[slot] };
                 if booked >= dearest {
                     continue;
                 }
                 dearest = booked;
-                let runs = |(row, &first): (usize, &Scaled)| self.from_each(tables, 1, row, second)[slot].min(first);
-                let mut total = there + booked + each.iter().enumerate().map(runs).sum::<Scaled>();
+                let mut total = there + booked + self.or_second(tables, &each, second, slot);
                 if self.scant && total < least.cost {
                     total += self.second_short(tables, otherwise, (second, slot), &each);
                 }
@@ -369,6 +374,11 @@ impl SampleCase {
         self.best = each;
     }
 
+    /// What all lines cost, each at what the first container makes of it or from the second, booked in in a slot.
+    fn or_second(&self, tables: &Tables<'_>, first: &[Scaled], second: SiteIx, from: usize) -> Scaled {
+        first.iter().zip(self.from_each(tables, 1, second, from)).map(|(first, run)| *first.min(run)).sum()
+    }
+
     /// What the lack of volume costs when the second container is booked in in a slot, its lines run from then on
     /// or from the first for less.
     fn second_short(
@@ -380,8 +390,7 @@ impl SampleCase {
     ) -> Scaled {
         let mut best = std::mem::take(&mut self.run);
         best.clear();
-        let each = first.iter().enumerate();
-        best.extend(each.map(|(row, &first)| self.from_each(tables, 1, row, second)[from].min(first)));
+        best.extend(first.iter().zip(self.from_each(tables, 1, second, from)).map(|(first, run)| *first.min(run)));
         let short = self.short_of_volume(tables, &best, otherwise, None);
         self.run = best;
         short
