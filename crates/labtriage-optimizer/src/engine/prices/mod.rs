@@ -61,13 +61,19 @@ pub(super) fn learn<P: Problem>(
         start.offer(first);
     }
     let few = items.min(settings.learned_items_max);
-    let found = climb(pool, Ask::Cheapest, few, (&start.prices, &start.scale), settings.rounds, &mut random, stop);
-    let Multipliers { prices, value, columns } = found;
-    let proof = proof(pool, (&prices, &start.scale), value, settings, &mut random, stop);
+    let judge = Judge::new(pool, &mut random);
+    let from = (start.prices.as_slice(), start.scale.as_slice());
+    let found = climb(&judge, Ask::Cheapest, few, from, settings.rounds, &mut random, stop);
+    let (proven, proof) = proof(&judge, &found, (few, &start.scale), settings, &mut random, stop);
     // Over very many items this takes long, and nobody is left who would stop at a gap.
     let cut = stop();
-    let bound = if cut || few < items { f64::NEG_INFINITY } else { pool.bound(&proof) };
+    let bound = match proven {
+        _ if cut || few < items => f64::NEG_INFINITY,
+        proven if judge.sees_all() => proven,
+        _ => pool.bound(&proof),
+    };
     let split = if whole { start.split } else { Vec::new() };
+    let Multipliers { prices, columns, .. } = found;
     Priced { prices, proof, scale: start.scale, bound, split, columns, outright: false, cut }
 }
 
@@ -75,22 +81,21 @@ pub(super) fn learn<P: Problem>(
 const LOOSE: f64 = 1e-3;
 
 /// Prices that prove more than those that options were learned at, where minima lie far below the
-/// cheapest options.
+/// cheapest options; with about the bound that they prove.
 fn proof<P: Problem>(
-    pool: &Pool<'_, P>,
-    (prices, scale): (&[f64], &[f64]),
-    value: f64,
+    judge: &Judge<'_, P>,
+    learned: &Multipliers<P::Choice>,
+    (few, scale): (usize, &[f64]),
     settings: &Settings,
     random: &mut Random,
     stop: &(dyn Fn() -> bool + Sync),
-) -> Vec<f64> {
-    let judge = Judge::new(pool, random);
-    if value - judge.bound(prices) <= LOOSE * value.abs() || stop() {
-        return prices.to_vec();
+) -> (f64, Vec<f64>) {
+    let known = || (learned.proven, learned.prices.clone());
+    if learned.value - learned.proven <= LOOSE * learned.value.abs() || stop() {
+        return known();
     }
-    let few = pool.problem.items().min(settings.learned_items_max);
-    let found = climb(pool, Ask::Minimum, few, (prices, scale), settings.proof_rounds, random, stop);
-    judge.best([prices.to_vec(), found.prices].into_iter())
+    let found = climb(judge, Ask::Minimum, few, (&learned.prices, scale), settings.proof_rounds, random, stop);
+    if found.proven >= learned.proven { (found.proven, found.prices) } else { known() }
 }
 
 /// Prices that can be used: finite and not negative. Nothing else that a solver says is believed.

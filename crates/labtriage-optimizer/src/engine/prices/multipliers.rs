@@ -44,6 +44,8 @@ pub(super) struct Multipliers<C> {
     pub(super) prices: Vec<f64>,
     /// About the dual value of the prices, if every answer is the cheapest option that there is.
     pub(super) value: f64,
+    /// About the bound that they prove.
+    pub(super) proven: f64,
     /// None when not every item was asked.
     pub(super) columns: Option<Columns<C>>,
 }
@@ -76,7 +78,7 @@ struct Round {
 /// Climbs from start prices, of which the scale is known too, in at most so many rounds over so many of the
 /// items. O(rounds × (items calls of the oracle + sweeps × columns)).
 pub(super) fn climb<P: Problem>(
-    pool: &Pool<'_, P>,
+    judge: &Judge<'_, P>,
     ask: Ask,
     few: usize,
     start: (&[f64], &[f64]),
@@ -84,6 +86,7 @@ pub(super) fn climb<P: Problem>(
     random: &mut Random,
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Multipliers<P::Choice> {
+    let pool = judge.pool;
     let (items, limits) = (pool.problem.items(), pool.problem.limits());
     let (all, fewest, most) = COLUMNS;
     let columns = Columns::new(pool.problem, (all / few.max(1)).clamp(fewest, most));
@@ -126,7 +129,8 @@ pub(super) fn climb<P: Problem>(
     let columns = (climb.level == items).then_some(climb.columns);
     let value = best.as_ref().map_or(f64::NEG_INFINITY, |best| best.value);
     let candidates = [Some(climb.centre), best.map(|best| best.mean)].into_iter().flatten();
-    Multipliers { prices: Judge::new(pool, random).best(candidates), value, columns }
+    let (proven, prices) = judge.best(candidates);
+    Multipliers { prices, value, proven, columns }
 }
 
 /// How many items prices are learned from, one level after the other: each a few times as many as the last.
@@ -246,14 +250,19 @@ impl<'p, P: Problem> Judge<'p, P> {
         Self { pool, sample: Stride::new(items, random).stretch(0, items.min(JUDGED_MAX)) }
     }
 
-    /// The prices with the best bound; the last of equals.
-    pub(super) fn best(&self, candidates: impl Iterator<Item = Vec<f64>>) -> Vec<f64> {
+    /// The prices with the best bound, and that; the last of equals.
+    fn best(&self, candidates: impl Iterator<Item = Vec<f64>>) -> (f64, Vec<f64>) {
         let rated = candidates.map(|prices| (self.bound(&prices), prices));
-        rated.max_by(|one, other| one.0.total_cmp(&other.0)).map_or_else(Vec::new, |(_, prices)| prices)
+        rated.max_by(|one, other| one.0.total_cmp(&other.0)).unwrap_or((f64::NEG_INFINITY, Vec::new()))
+    }
+
+    /// Whether all items are judged, so that the bound is proven.
+    pub(super) fn sees_all(&self) -> bool {
+        self.sample.len() == self.pool.problem.items()
     }
 
     /// About the bound that prices prove.
-    pub(super) fn bound(&self, prices: &[f64]) -> f64 {
+    fn bound(&self, prices: &[f64]) -> f64 {
         let share = self.sample.len() as f64 / self.pool.problem.items().max(1) as f64;
         self.pool.minima(&self.sample, prices) / share - worth(prices, self.pool.problem.limits())
     }

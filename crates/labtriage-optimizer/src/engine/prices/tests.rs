@@ -83,8 +83,9 @@ fn climbed(problem: &Slots, rounds: usize) -> (f64, f64) {
     let mut random = Random::new(1);
     let sample = master::sample(problem.items, 300, &mut random);
     let start = master::relax(&pool, &sample, 60, &Backend, &|| false);
+    let judge = Judge::new(&pool, &mut random);
     let climbed = multipliers::climb(
-        &pool,
+        &judge,
         Ask::Cheapest,
         problem.items,
         (&start.prices, &start.scale),
