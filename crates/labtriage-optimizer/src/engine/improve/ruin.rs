@@ -1,8 +1,9 @@
-//! What if a few competing items chose again, in another order?
+//! Who stands in the way of what an item would rather have?
 //!
-//! Ruin and recreate (Schrimpf, Schneider, Stamm-Wilbrandt and Dueck, 2000): items that use the same
-//! scarce resource are taken out and put back one after the other, each where it costs least on what is
-//! left. Found side by side from the same plan, taken over one after the other where they still fit.
+//! Ruin and recreate (Schrimpf, Schneider, Stamm-Wilbrandt and Dueck, 2000): an item that costs more at the
+//! prices than its cheapest option, and some users of what that option lacks, are taken out and put back
+//! one after the other, each where it costs least on what is left. Found side by side from the same plan,
+//! taken over one after the other where they still fit.
 
 use rayon::prelude::*;
 
@@ -18,6 +19,14 @@ const SIDE_BY_SIDE: usize = 16;
 const FREED: (usize, usize) = (2, 8);
 /// What is scarce keeps its price, a part of it or none while items are put back.
 const SHARES: [f64; 3] = [0.0, 0.3, 1.0];
+/// Items of a plan, at the most: a few thousand calls are nothing to more.
+const ITEMS_MAX: usize = 20_000;
+
+/// What an item would rather have, and what that costs at the prices.
+struct Wish<C> {
+    choice: C,
+    priced: f64,
+}
 
 /// Items in the order in which they are put back, and the share of the prices that they pay then.
 struct Ruin {
@@ -27,14 +36,23 @@ struct Ruin {
 
 /// Ruins within the calls of the settings, until the plan is near enough to the bound or long nothing is gained.
 pub(in crate::engine) fn by_ruins<P: Problem>(ground: &Ground<'_, '_, P>, state: &mut State<'_, P>) {
-    let items = state.problem.items();
-    let mut random = Random::new(ground.settings.seed ^ 0x2417);
     let mut calls = ground.settings.ruin_calls;
+    let most_barren = calls / 4;
+    if calls == 0 || state.problem.items() > ITEMS_MAX || ground.done(state) {
+        return;
+    }
+    let wishes = wishes(ground);
+    let mut random = Random::new(ground.settings.seed ^ 0x2417);
     let mut barren = 0;
-    while calls > 0 && barren < items.max(ground.settings.ruin_calls / 4) && !ground.done(state) {
+    while calls > 0 && barren <= most_barren && !ground.done(state) {
         let users = chains::users(state);
-        let ruins: Vec<Ruin> = (0..SIDE_BY_SIDE).map(|_| ruin(ground, state, &users, &mut random)).collect();
+        let regrets = regrets(ground, state, &wishes);
+        let one = |_| ruin(state, &wishes, (&users, &regrets), &mut random);
+        let ruins: Vec<Ruin> = (0..SIDE_BY_SIDE).filter_map(one).collect();
         let tried: usize = ruins.iter().map(|ruin| ruin.items.len()).sum();
+        if tried == 0 {
+            return;
+        }
         let seen = &*state;
         let found: Vec<_> = ruins.par_iter().map(|ruin| recreate(ground, seen, ruin)).collect();
         let gained = found.into_iter().flatten().fold(false, |any, better| accept(state, better) | any);
@@ -43,43 +61,65 @@ pub(in crate::engine) fn by_ruins<P: Problem>(ground: &Ground<'_, '_, P>, state:
     }
 }
 
-/// Some items that use a resource with a price, which one of them was picked for.
-fn ruin<P: Problem>(
+/// Each item's cheapest option at the prices. One call of the oracle per item.
+fn wishes<P: Problem>(ground: &Ground<'_, '_, P>) -> Vec<Option<Wish<P::Choice>>> {
+    let problem = ground.pool.problem;
+    let items: Vec<usize> = (0..problem.items()).collect();
+    ground.pool.each(&items, |item, scratch| {
+        let choice = problem.cheapest(item, ground.prices, None, scratch)?;
+        let mut priced = problem.cost(item, &choice) as f64;
+        problem.uses(item, &choice, &mut |resource, amount| priced += ground.prices[resource] * amount as f64);
+        Some(Wish { choice, priced })
+    })
+}
+
+/// Up to each item: by how much the options chosen so far cost more at the prices than what was wished, summed up.
+fn regrets<P: Problem>(
     ground: &Ground<'_, '_, P>,
     state: &State<'_, P>,
-    users: &[Vec<usize>],
+    wishes: &[Option<Wish<P::Choice>>],
+) -> Vec<f64> {
+    let regret = |(item, wish): (usize, &Option<Wish<P::Choice>>)| match (wish, state.choice(item)) {
+        (Some(wish), Some(choice)) => (state.priced(item, choice, ground.prices) - wish.priced).max(0.0),
+        (Some(wish), None) => wish.priced.abs(),
+        (None, _) => 0.0,
+    };
+    let sum = |sum: &mut f64, regret: f64| {
+        *sum += regret;
+        Some(*sum)
+    };
+    wishes.iter().enumerate().map(regret).scan(0.0, sum).collect()
+}
+
+/// An item, the more likely the more it regrets, with some that use what it would need.
+fn ruin<P: Problem>(
+    state: &State<'_, P>,
+    wishes: &[Option<Wish<P::Choice>>],
+    (users, regrets): (&[Vec<usize>], &[f64]),
     random: &mut Random,
-) -> Ruin {
-    let first = random.below(state.problem.items());
-    let mut scarce = Vec::new();
-    if let Some(choice) = state.choice(first) {
-        state.problem.uses(first, choice, &mut |resource, _| {
-            if ground.prices[resource] > 0.0 && users[resource].len() > 1 {
-                scarce.push(resource);
-            }
-        });
-    }
+) -> Option<Ruin> {
+    let all = regrets.last().copied().filter(|all| *all > 0.0)?;
+    let drawn = random.between(0.0, all);
+    let first = regrets.partition_point(|sum| *sum <= drawn).min(regrets.len() - 1);
+    let wish = wishes[first].as_ref()?;
+    let lacks = state.lacks(first, &wish.choice);
     let wanted = FREED.0 + random.below(FREED.1 - FREED.0 + 1);
     let mut items = vec![first];
     for _ in 0..2 * wanted {
-        if items.len() == wanted {
+        if items.len() == wanted || lacks.is_empty() {
             break;
         }
-        let item = match scarce.is_empty() {
-            true => random.below(state.problem.items()),
-            false => {
-                let users = &users[scarce[random.below(scarce.len())]];
-                users[random.below(users.len())]
-            }
-        };
+        let users = &users[lacks[random.below(lacks.len())].0];
+        let item = if users.is_empty() { first } else { users[random.below(users.len())] };
         if !items.contains(&item) {
             items.push(item);
         }
     }
-    for place in (1..items.len()).rev() {
-        items.swap(place, random.below(place + 1));
+    // The first chooses first, the others in any order.
+    for place in (2..items.len()).rev() {
+        items.swap(place, 1 + random.below(place));
     }
-    Ruin { items, share: SHARES[random.below(SHARES.len())] }
+    Some(Ruin { items, share: SHARES[random.below(SHARES.len())] })
 }
 
 /// Puts the items of a ruin back; none when that costs no less.
@@ -100,15 +140,10 @@ fn recreate<P: Problem>(ground: &Ground<'_, '_, P>, state: &State<'_, P>, ruin: 
     let mut choices = Vec::with_capacity(ruin.items.len());
     for &item in &ruin.items {
         let choice = ground.pool.with(|scratch| problem.cheapest(item, &prices, Some(&left), scratch))?;
-        let mut fits = true;
         problem.uses(item, &choice, &mut |resource, amount| {
-            fits &= left[resource] >= amount;
             left[resource] = left[resource].saturating_sub(amount);
         });
         after += problem.cost(item, &choice);
-        if !fits {
-            return None;
-        }
         choices.push(choice);
     }
     (open || after < before).then(|| Better { items: ruin.items.clone(), choices })
