@@ -47,7 +47,7 @@ pub fn settings(gap: f64) -> Settings {
         relaxations: 1,
         relaxed_items_max: 0,
         chain_calls: 0,
-        ruin_calls: 8_000,
+        ruin_calls: 12_000,
         neighbourhoods: 0,
         ..Settings::default()
     }

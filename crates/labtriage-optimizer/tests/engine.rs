@@ -393,6 +393,22 @@ fn exact_neighbourhoods_reach_the_optimum() {
     assert_eq!(Some(solution.cost), optimum(&table));
 }
 
+#[test]
+fn who_regrets_most_chooses_again() {
+    let table = crowded();
+    let without = Settings { chain_calls: 0, neighbourhoods: 0, reinsertions: 0, relaxed_items_max: 0, ..settings() };
+    let with = Settings { ruin_calls: 20_000, ..without.clone() };
+    let solve = |settings: &Settings| solve(&table, settings, &|| 0.0, &|_| ());
+    let (before, after) = (solve(&without), solve(&with));
+    check_lawful(&table, &after);
+    assert!((after.open, after.cost) < (before.open, before.cost), "{} without, {} with", before.cost, after.cost);
+    let with_threads = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| solve(&with).choices)
+    };
+    assert_eq!(with_threads(1), with_threads(3));
+}
+
 /// Items that each want one of four slots, the earlier the better, or none for more; there is room for half of them.
 fn queue(items: i64) -> Table {
     let offers = |item: i64| {

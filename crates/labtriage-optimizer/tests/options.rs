@@ -1,7 +1,7 @@
 //! Which options the optimizer finds in small cases that a person can follow.
 
 use labtriage_core::audit::audit;
-use labtriage_core::catalogue::State;
+use labtriage_core::catalogue::{Condition, State};
 use labtriage_core::certificate::bounds;
 use labtriage_core::cost::cost;
 use labtriage_core::fixture::{Fixture, line_of, sample_of};
@@ -69,4 +69,49 @@ fn tubes_are_split_between_two_sites_before_a_line_is_in_need() {
     assert!(split.len() >= 3, "only {split:?} are split");
     let by_hand = cost(&snapshot, &labtriage_optimizer::plan(&snapshot, Rule::BandEdf, &|_, _| {})).total();
     assert!(total < by_hand, "{total} is no less than {by_hand}");
+}
+
+/// A serum at the hub whose CRP only the hospital runs, which couriers reach that carry so.
+fn to_the_hospital(carries: Condition, tests: &[&str]) -> (Snapshot, Plan, Cost, Cost) {
+    let mut fixture = Fixture::new();
+    let crp = fixture.catalogue.test("CRP").unwrap();
+    let hospital = fixture.site("HOSP");
+    for analyser in fixture.network.analysers.indices() {
+        let analyser = &mut fixture.network.analysers[analyser];
+        let kept = analyser.site == hospital;
+        analyser.menu.retain(|(test, _)| kept || *test != crp);
+    }
+    for courier in fixture.network.couriers.indices() {
+        let courier = &mut fixture.network.couriers[courier];
+        if courier.to == hospital {
+            courier.carries = vec![carries];
+        }
+    }
+    fixture.sample("A1", "P1", "SST", tests).state(State::SeparatedRefrigerated).band("urgent");
+    let snapshot = fixture.snapshot();
+    let Optimised { plan, certificate, .. } = optimise(&snapshot, &settings(0.0), &|| 0.0, &|_| {});
+    assert_eq!(audit(&snapshot, &plan), vec![]);
+    let bound = bounds(&snapshot, &plan, &certificate).into_iter().sum();
+    let total = cost(&snapshot, &plan).total();
+    assert!(bound <= total, "the bound {bound} is above the cost {total}");
+    (snapshot, plan, total, bound)
+}
+
+#[test]
+fn what_is_frozen_travels_on_dry_ice() {
+    let (snapshot, plan, ..) = to_the_hospital(Condition::Frozen, &["CRP"]);
+    assert_eq!(run_at(&snapshot, &plan, "A1", "CRP"), Some("HOSP"));
+    let steps = plan.steps_of(sample_of(&snapshot, "A1"));
+    let place = |wanted: fn(&Step) -> bool| steps.iter().position(wanted).unwrap();
+    let frozen = place(|step| matches!(step, Step::Freeze(_)));
+    let sent = place(|step| matches!(step, Step::Send(_)));
+    assert!(frozen < sent && sent < place(|step| matches!(step, Step::Thaw(_))), "{steps:?}");
+}
+
+#[test]
+fn the_bound_knows_that_liquid_tubes_do_not_travel_on_dry_ice() {
+    let (.., liquid, _) = to_the_hospital(Condition::Refrigerated, &["CRP"]);
+    let (.., iced, bound) = to_the_hospital(Condition::Frozen, &["CRP"]);
+    assert!(liquid < iced, "{liquid} liquid, {iced} frozen");
+    assert!(bound > liquid, "the bound {bound} takes the tube to be sent liquid for {liquid}");
 }
