@@ -41,7 +41,7 @@ pub struct Optimised {
 
 /// How hard to try with a backlog, until a plan costs at most `gap` more than the bound, relatively to its cost.
 pub fn settings(gap: f64) -> Settings {
-    // An answer of the oracle takes some ten microseconds: what needs many of them per patient is left out.
+    // An answer of the oracle takes some hundred microseconds: what needs many of them per patient is left out.
     Settings {
         gap,
         relaxations: 1,

@@ -261,8 +261,8 @@ impl SampleCase {
                 continue;
             }
             if !known {
-                self.run_from_each(tables, 0, first);
-                self.run_from_each(tables, 1, second);
+                self.run_each_from(tables, 0, first);
+                self.run_each_from(tables, 1, second);
                 known = true;
             }
             self.at_pair(tables, otherwise, (ways, handling), &pair, least);
@@ -270,7 +270,7 @@ impl SampleCase {
     }
 
     /// Per site, slot and line: run at the site in that slot or later from one of two containers.
-    fn run_from_each(&mut self, tables: &Tables<'_>, container: usize, way: Handling) {
+    fn run_each_from(&mut self, tables: &Tables<'_>, container: usize, way: Handling) {
         let slots = tables.facts.slots;
         let (sites, lines) = (tables.facts.snapshot.network.sites.indices(), self.lines.len());
         let mut from_each = std::mem::take(&mut self.from_each[container]);
@@ -295,7 +295,7 @@ impl SampleCase {
     }
 
     /// What each line costs at a site if it may be run there from a slot on from a container.
-    fn from_each(&self, tables: &Tables<'_>, container: usize, site: SiteIx, slot: usize) -> &[Scaled] {
+    fn each_from(&self, tables: &Tables<'_>, container: usize, site: SiteIx, slot: usize) -> &[Scaled] {
         let lines = self.lines.len();
         let first = (site.row() * tables.facts.slots + slot) * lines;
         &self.from_each[container][first..first + lines]
@@ -322,7 +322,7 @@ impl SampleCase {
         if reached >= last || sent >= until {
             return;
         }
-        let soonest = self.from_each(tables, 0, first, reached).iter().zip(self.from_each(tables, 1, second, sent));
+        let soonest = self.each_from(tables, 0, first, reached).iter().zip(self.each_from(tables, 1, second, sent));
         let at_best = otherwise.iter().zip(soonest).map(|(other, (first, second))| *other.min(first).min(second));
         if handling + pair.there + pair.sent + at_best.sum::<Scaled>() >= least.cost {
             return;
@@ -340,7 +340,7 @@ impl SampleCase {
             dearest = booked;
             each.clear();
             each.extend(
-                otherwise.iter().zip(self.from_each(tables, 0, first, from)).map(|(other, run)| *other.min(run)),
+                otherwise.iter().zip(self.each_from(tables, 0, first, from)).map(|(other, run)| *other.min(run)),
             );
             let there = handling + booked;
             let after = sent.max(if free { 0 } else { from + 1 });
@@ -376,7 +376,7 @@ impl SampleCase {
 
     /// What all lines cost, each at what the first container makes of it or from the second, booked in in a slot.
     fn or_second(&self, tables: &Tables<'_>, first: &[Scaled], second: SiteIx, from: usize) -> Scaled {
-        first.iter().zip(self.from_each(tables, 1, second, from)).map(|(first, run)| *first.min(run)).sum()
+        first.iter().zip(self.each_from(tables, 1, second, from)).map(|(first, run)| *first.min(run)).sum()
     }
 
     /// What the lack of volume costs when the second container is booked in in a slot, its lines run from then on
@@ -390,7 +390,7 @@ impl SampleCase {
     ) -> Scaled {
         let mut best = std::mem::take(&mut self.run);
         best.clear();
-        best.extend(first.iter().zip(self.from_each(tables, 1, second, from)).map(|(first, run)| *first.min(run)));
+        best.extend(first.iter().zip(self.each_from(tables, 1, second, from)).map(|(first, run)| *first.min(run)));
         let short = self.short_of_volume(tables, &best, otherwise, None);
         self.run = best;
         short

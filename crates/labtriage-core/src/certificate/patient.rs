@@ -461,7 +461,7 @@ impl Charge<'_, '_> {
             last = way;
         }
         if last.frozen() {
-            tables.freezing().into_iter().for_each(|cell| add(cell, 1));
+            tables.freezing().for_each(|cell| add(cell, 1));
         }
     }
 
