@@ -11,7 +11,7 @@ use labtriage_core::table::{Ix, SiteIx, SlotIx};
 use super::market::{Market, NEVER, scaled};
 use super::offers::Offer;
 use super::sample::{Least, LineCase, Picked, SampleCase};
-use super::ways::{Candidate, Preparation, aliquoted, candidates, refrigerated, runs_until, thrifty_slot};
+use super::ways::{Candidate, Preparation, aliquoted, candidates, runs_until, thrifty_slot};
 
 /// Ways on which a second container is tried, the most promising ones.
 const MAINS_MAX: usize = 3;
@@ -158,11 +158,8 @@ impl SampleCase {
         let wanted =
             |to: SiteIx| to != site && self.lines.iter().any(|line| line.open && market.menu.runs(to, line.test));
         for way in aliquoted(market, &main) {
-            let cold = refrigerated(market, &way);
-            for way in [Some(way), cold].into_iter().flatten() {
-                let prepared = Preparation { way, spin_there: false };
-                candidates(market, market.routes, &prepared, 0, wanted, &mut splits.found);
-            }
+            let prepared = Preparation { way, spin_there: false };
+            candidates(market, market.routes, &prepared, 0, wanted, &mut splits.found);
         }
         // What is there no sooner than another for no less is of no use.
         splits.found.sort_by_key(|candidate| (candidate.way.site, candidate.price, candidate.from));

@@ -82,7 +82,7 @@ pub(super) fn aliquoted<'m>(market: &'m Market<'_>, way: &'m Way) -> impl Iterat
     stepped(way, snapshot.grid.len(), price, |way, room| way.aliquot_where(snapshot, room))
 }
 
-pub(super) fn refrigerated(market: &Market<'_>, way: &Way) -> Option<Way> {
+fn refrigerated(market: &Market<'_>, way: &Way) -> Option<Way> {
     let mut way = way.clone();
     way.refrigerate(market.snapshot)?;
     Some(way)
