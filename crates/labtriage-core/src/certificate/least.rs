@@ -11,6 +11,13 @@ use super::{NEVER, Scaled};
 use crate::catalogue::Phase;
 use crate::table::{Ix, SiteIx};
 
+/// Every two sites at which two containers may stand, whatever brought them there.
+fn everywhere(sites: usize) -> Vec<Pair> {
+    let at = |site: usize| (SiteIx::from_row(site), 0);
+    let pair = |pair: usize| Pair { first: at(pair / sites), second: at(pair % sites), there: 0, sent: 0 };
+    (0..sites * sites).map(pair).filter(|pair| pair.first != pair.second).collect()
+}
+
 impl SampleCase {
     /// The least cost of its lines when each may also be left out at its price in `otherwise`.
     pub(super) fn least(&mut self, tables: &Tables<'_>, otherwise: &[Scaled]) -> Least {
@@ -248,9 +255,9 @@ impl SampleCase {
         }
         let free = self.placed(tables);
         let mut known = false;
-        for pair in self.travel(tables, second).pairs(facts.site, second.later()) {
-            let stands = Pair { first: (pair.first.0, 0), second: (pair.second.0, 0), there: 0, sent: 0 };
-            let pair = if free { stands } else { *pair };
+        let standing = if free { everywhere(snapshot.network.sites.len()) } else { Vec::new() };
+        let pairs = self.travel(tables, second).pairs(facts.site, second.later());
+        for &pair in if free { &standing } else { pairs } {
             let at_best = pair.there + pair.sent + self.at_best(tables, otherwise, &[pair.first.0, pair.second.0]);
             if at_best >= least.cost {
                 continue;
