@@ -215,22 +215,20 @@ impl SampleCase {
     ) -> Scaled {
         let Some(sample) = self.sample else { return 0 };
         let facts = tables.facts;
-        self.order.clear();
-        for (row, line) in self.lines.iter().enumerate().filter(|(row, _)| best[*row] < otherwise[*row]) {
-            let dead = match site {
-                Some(site) => facts.dead(site, line.test),
-                // Each of two containers loses something.
-                None => facts.dead_anywhere(line.test).saturating_mul(2),
-            };
-            self.order.push(Wanted { loss: otherwise[row] - best[row], volume: line.volume, dead });
-        }
-        let there = facts.snapshot.backlog.samples[sample].volume.get();
-        // Of two containers one may hold only lines that lose little.
-        if site.is_none() {
-            let least = self.order.iter().map(|wanted| wanted.dead).min().unwrap_or(0);
-            self.order.iter_mut().for_each(|wanted| wanted.dead = least);
-        }
-        left_out_at_least(&mut self.order, there)
+        let run = || self.lines.iter().enumerate().filter(|(row, _)| best[*row] < otherwise[*row]);
+        // Each of two containers loses something, if only what the line loses that loses least.
+        let twice = run().map(|(_, line)| facts.dead_anywhere(line.test).saturating_mul(2)).min().unwrap_or(0);
+        let wanted = |(row, line): (usize, &LineCase)| Wanted {
+            loss: otherwise[row] - best[row],
+            volume: line.volume,
+            dead: site.map_or(twice, |site| facts.dead(site, line.test)),
+        };
+        let mut all = std::mem::take(&mut self.wanted);
+        all.clear();
+        all.extend(run().map(wanted));
+        let lost = left_out_at_least(&mut all, facts.snapshot.backlog.samples[sample].volume.get());
+        self.wanted = all;
+        lost
     }
 
     /// Two containers: the first goes to a site and is booked in there, the second is split off there and sent on.
@@ -238,7 +236,7 @@ impl SampleCase {
         self.in_two(tables, otherwise, [second, second], least);
         // What is frozen is not split: the second alone is frozen, or both are frozen and thawed before.
         if second.frozen() {
-            self.in_two(tables, otherwise, [Handling { handled: second.handled - 2, ..second }, second], least);
+            self.in_two(tables, otherwise, [second.unfrozen(), second], least);
         }
     }
 
@@ -268,8 +266,10 @@ impl SampleCase {
                 continue;
             }
             if !known {
-                self.run_each_from(tables, 0, first);
-                self.run_each_from(tables, 1, second);
+                self.run_each_from(tables, 0, second);
+                if first != second {
+                    self.run_each_from(tables, 1, first);
+                }
                 known = true;
             }
             self.at_pair(tables, otherwise, (ways, handling), &pair, least);
@@ -280,11 +280,11 @@ impl SampleCase {
     fn run_each_from(&mut self, tables: &Tables<'_>, container: usize, way: Handling) {
         let slots = tables.facts.slots;
         let (sites, lines) = (tables.facts.snapshot.network.sites.indices(), self.lines.len());
-        let mut from_each = std::mem::take(&mut self.from_each[container]);
-        from_each.clear();
-        from_each.resize(sites.len() * slots * lines, NEVER);
+        let mut each_from = std::mem::take(&mut self.each_from[container]);
+        each_from.clear();
+        each_from.resize(sites.len() * slots * lines, NEVER);
         for site in sites {
-            let here = &mut from_each[site.row() * slots * lines..(site.row() + 1) * slots * lines];
+            let here = &mut each_from[site.row() * slots * lines..(site.row() + 1) * slots * lines];
             for (row, line) in self.lines.iter().enumerate() {
                 if !tables.facts.runs(site, line.test) || line.enough & bit(site) == 0 {
                     continue;
@@ -298,14 +298,14 @@ impl SampleCase {
                 }
             }
         }
-        self.from_each[container] = from_each;
+        self.each_from[container] = each_from;
     }
 
     /// What each line costs at a site if it may be run there from a slot on from a container.
     fn each_from(&self, tables: &Tables<'_>, container: usize, site: SiteIx, slot: usize) -> &[Scaled] {
         let lines = self.lines.len();
         let first = (site.row() * tables.facts.slots + slot) * lines;
-        &self.from_each[container][first..first + lines]
+        &self.each_from[container][first..first + lines]
     }
 
     /// Every slot in which the first container may be booked in, with every slot after it in which the second
@@ -318,62 +318,43 @@ impl SampleCase {
         pair: &Pair,
         least: &mut Least,
     ) {
-        let ((first, reached), (second, sent)) = (pair.first, pair.second);
-        let until = [self.last_run(ways[0], first), self.last_run(ways[1], second)];
-        let [Some(last), Some(until)] = until else { return };
-        let free = self.placed(tables);
-        let reach = self.travel(tables, ways[0]).reach(self.origin(tables), first, ways[0].later());
-        let book = tables.of_site(&tables.book, first);
+        let ((first, reached), second) = (pair.first, pair.second.0);
         // It is split off once it is spun.
-        let sent = sent.max(ways[1].spun.0);
-        if reached >= last || sent >= until {
+        let sent = pair.second.1.max(ways[1].spun.0);
+        let until = [self.last_run(ways[0], first), self.last_run(ways[1], second)].map(|until| until.unwrap_or(0));
+        if reached >= until[0] || sent >= until[1] {
             return;
         }
-        let soonest = self.each_from(tables, 0, first, reached).iter().zip(self.each_from(tables, 1, second, sent));
+        let of_first = usize::from(ways[0] != ways[1]);
+        let soonest =
+            self.each_from(tables, of_first, first, reached).iter().zip(self.each_from(tables, 0, second, sent));
         let at_best = otherwise.iter().zip(soonest).map(|(other, (first, second))| *other.min(first).min(second));
         if handling + pair.there + pair.sent + at_best.sum::<Scaled>() >= least.cost {
             return;
         }
-        let split = self.travel(tables, ways[1]).split(self.origin(tables), first, second);
-        let book_second = tables.of_site(&tables.book, second);
+        let free = self.placed(tables);
+        let reach = self.travel(tables, ways[0]).reach(self.origin(tables), first, ways[0].later());
+        let book = tables.of_site(&tables.book, first);
         let mut each = std::mem::take(&mut self.best);
-        let mut dearest = NEVER;
-        for from in reached..last {
+        let mut cheapest = NEVER;
+        for from in reached..until[0] {
             // Whoever is booked in later runs nothing sooner, and so must pay less than everybody before.
             let booked = if free { 0 } else { reach[from] + book[from] };
-            if booked >= dearest {
+            if booked >= cheapest {
                 continue;
             }
-            dearest = booked;
+            cheapest = booked;
             each.clear();
-            each.extend(
-                otherwise.iter().zip(self.each_from(tables, 0, first, from)).map(|(other, run)| *other.min(run)),
-            );
+            let runs = self.each_from(tables, of_first, first, from);
+            each.extend(otherwise.iter().zip(runs).map(|(other, run)| *other.min(run)));
+            let slots = sent.max(if free { 0 } else { from + 1 })..until[1];
             let there = handling + booked;
-            let after = sent.max(if free { 0 } else { from + 1 });
-            if after >= until || there + pair.sent + self.or_second(tables, &each, second, after) >= least.cost {
-                continue;
+            if let Some(slot) =
+                self.with_second(tables, otherwise, (ways[1], pair), (&each, there), slots, &mut least.cost)
+            {
+                least.ran = Ran::TwoSites { first: (ways[0], first, from), second: (ways[1], second, slot) };
             }
-            let mut dearest = NEVER;
-            for slot in after..until {
-                let booked = if free { 0 } else { split[slot] + book_second[slot] };
-                if booked >= dearest {
-                    continue;
-                }
-                dearest = booked;
-                let mut total = there + booked + self.or_second(tables, &each, second, slot);
-                if self.scant && total < least.cost {
-                    total += self.second_short(tables, otherwise, (second, slot), &each);
-                }
-                if total < least.cost {
-                    let ran = Ran::TwoSites { first: (ways[0], first, from), second: (ways[1], second, slot) };
-                    *least = Least { cost: total, ran };
-                }
-                // Nothing later costs less.
-                if booked <= pair.sent {
-                    break;
-                }
-            }
+            // Nothing later costs less.
             if booked <= pair.there {
                 break;
             }
@@ -381,9 +362,49 @@ impl SampleCase {
         self.best = each;
     }
 
+    /// In which slot the second container is booked in at less than the least cost, if in any; given what each line
+    /// costs otherwise or from the first container, and what it costs to get that there.
+    fn with_second(
+        &mut self,
+        tables: &Tables<'_>,
+        otherwise: &[Scaled],
+        (way, pair): (Handling, &Pair),
+        (first, there): (&[Scaled], Scaled),
+        slots: std::ops::Range<usize>,
+        least: &mut Scaled,
+    ) -> Option<usize> {
+        let second = pair.second.0;
+        if slots.is_empty() || there + pair.sent + self.or_second(tables, first, second, slots.start) >= *least {
+            return None;
+        }
+        let free = self.placed(tables);
+        let split = self.travel(tables, way).split(self.origin(tables), pair.first.0, second);
+        let book = tables.of_site(&tables.book, second);
+        let (mut cheapest, mut found) = (NEVER, None);
+        for slot in slots {
+            let booked = if free { 0 } else { split[slot] + book[slot] };
+            if booked >= cheapest {
+                continue;
+            }
+            cheapest = booked;
+            let mut total = there + booked + self.or_second(tables, first, second, slot);
+            if self.scant && total < *least {
+                total += self.second_short(tables, otherwise, (second, slot), first);
+            }
+            if total < *least {
+                (*least, found) = (total, Some(slot));
+            }
+            // Nothing later costs less.
+            if booked <= pair.sent {
+                break;
+            }
+        }
+        found
+    }
+
     /// What all lines cost, each at what the first container makes of it or from the second, booked in in a slot.
     fn or_second(&self, tables: &Tables<'_>, first: &[Scaled], second: SiteIx, from: usize) -> Scaled {
-        first.iter().zip(self.each_from(tables, 1, second, from)).map(|(first, run)| *first.min(run)).sum()
+        first.iter().zip(self.each_from(tables, 0, second, from)).map(|(first, run)| *first.min(run)).sum()
     }
 
     /// What the lack of volume costs when the second container is booked in in a slot, its lines run from then on
@@ -397,7 +418,7 @@ impl SampleCase {
     ) -> Scaled {
         let mut best = std::mem::take(&mut self.run);
         best.clear();
-        best.extend(first.iter().zip(self.each_from(tables, 1, second, from)).map(|(first, run)| *first.min(run)));
+        best.extend(first.iter().zip(self.each_from(tables, 0, second, from)).map(|(first, run)| *first.min(run)));
         let short = self.short_of_volume(tables, &best, otherwise, None);
         self.run = best;
         short

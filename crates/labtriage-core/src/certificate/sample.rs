@@ -79,6 +79,11 @@ impl Handling {
         Handled::ALL[self.handled].frozen
     }
 
+    /// The same without freezing.
+    pub(super) fn unfrozen(self) -> Self {
+        Self { handled: self.handled % 2, ..self }
+    }
+
     /// Until which slot a line can be run, handled so.
     pub(super) fn until(self, line: &LineCase) -> usize {
         let in_time = self.spun.1 == 0 || line.spun_until[self.handled / 2] >= self.spun.1;
@@ -131,13 +136,15 @@ pub(super) struct SampleCase {
     pub(super) best: Vec<Scaled>,
     pub(super) run: Vec<Scaled>,
     pub(super) total: Vec<Scaled>,
-    /// Per line, site and slot: run there in that slot or later, in the first and in the second of two containers.
-    pub(super) from_each: [Vec<Scaled>; 2],
+    /// Per site, slot and line: run there in that slot or later from the second of two containers, and from the first
+    /// where that is handled otherwise.
+    pub(super) each_from: [Vec<Scaled>; 2],
     /// Not all of its lines can be run from what there is.
     pub(super) scant: bool,
     /// Re-tests aside; worked out once.
     alone: Option<Least>,
-    pub(super) order: Vec<Wanted>,
+    /// Lines that would be run, where there may be too little for all of them.
+    pub(super) wanted: Vec<Wanted>,
 }
 
 /// The lines that no tube decides.

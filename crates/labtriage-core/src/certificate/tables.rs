@@ -30,8 +30,8 @@ pub struct Tables<'a> {
     freezes_at: Option<(SiteIx, SlotIx)>,
     /// Per site and slot: aliquoted there.
     aliquot: Vec<Scaled>,
-    /// By couriers that carry what is not frozen, and by all.
-    travels: [Travel; 2],
+    /// By couriers that carry what is not frozen; and by all, where some carry nothing else.
+    travels: Vec<Travel>,
 }
 
 impl<'a> Tables<'a> {
@@ -51,11 +51,11 @@ impl<'a> Tables<'a> {
             freeze: NEVER,
             freezes_at: None,
             aliquot: Vec::new(),
-            travels: [Travel::default(), Travel::default()],
+            travels: Vec::new(),
         };
         this.gather_sites();
         this.gather_runs();
-        this.travels = [false, true].map(|frozen| Travel::new(&this, frozen));
+        this.travels = (0..=usize::from(facts.dry_ice)).map(|frozen| Travel::new(&this, frozen > 0)).collect();
         this.spun_away = this.gather_spun_away();
         this
     }
@@ -149,7 +149,7 @@ impl<'a> Tables<'a> {
 
     /// How tubes travel by couriers that carry what is not frozen, or by any.
     pub(super) fn travel(&self, frozen: bool) -> &Travel {
-        &self.travels[usize::from(frozen)]
+        &self.travels[usize::from(frozen && self.facts.dry_ice)]
     }
 
     /// Per slot: aliquoted at a site.

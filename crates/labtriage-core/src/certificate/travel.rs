@@ -75,16 +75,14 @@ impl Travel {
     /// By couriers that carry what is not frozen, or by any. Time: departures × sites × sites at the most.
     pub(super) fn new(tables: &Tables<'_>, frozen: bool) -> Self {
         let facts = tables.facts;
-        let grid = &facts.snapshot.grid;
         let sites = || facts.snapshot.network.sites.indices();
         let legs = legs(tables, frozen);
         let mut this = Self { sites: sites().len(), slots: facts.slots, legs, ..Self::default() };
-        this.reach = this.gather_reach(facts, |_| 0);
+        this.reach = this.gather_reach(facts, at_origin(facts, false));
         let first = |slots: &[Scaled]| slots.partition_point(|&price| price >= NEVER);
         let reached = this.reach.chunks(facts.slots).map(|slots| u16::try_from(first(slots)).unwrap_or(u16::MAX));
         this.reached_from = reached.collect();
-        let first_ends = grid.end(facts.snapshot.first_slot());
-        this.onward = this.gather_reach(facts, |leaves| if leaves >= first_ends { 0 } else { NEVER });
+        this.onward = this.gather_reach(facts, at_origin(facts, true));
         this.splits = this.gather_splits(tables);
         this.pairs = [false, true].map(|later| sites().map(|from| this.gather_pairs(tables, from, later)).collect());
         this
@@ -185,9 +183,7 @@ impl Travel {
         slot: usize,
         later: bool,
     ) -> Vec<DepartureIx> {
-        let first_ends = facts.snapshot.grid.end(facts.snapshot.first_slot());
-        let ready = |leaves| if !later || leaves >= first_ends { 0 } else { NEVER };
-        self.path(facts, (from.row(), to.row()), slot, ready)
+        self.path(facts, (from.row(), to.row()), slot, at_origin(facts, later))
     }
 
     /// The couriers of a second container that is split off at a site from a slot on.
@@ -198,10 +194,7 @@ impl Travel {
         split_from: usize,
         slot: usize,
     ) -> Vec<DepartureIx> {
-        let by = aliquoted_by(tables, from, split_from);
-        let ended = |leaves| tables.facts.snapshot.grid.ended_by(leaves);
-        let ready = |leaves| ended(leaves).checked_sub(1).map_or(NEVER, |last| by[last]);
-        self.path(tables.facts, (from.row(), to.row()), slot, ready)
+        self.path(tables.facts, (from.row(), to.row()), slot, split_off(tables, from, split_from))
     }
 
     /// The cheapest couriers from a site to another that a tube can be booked in after in a slot.
@@ -238,9 +231,7 @@ impl Travel {
             let number = *known.entry((first, from)).or_insert_with(|| {
                 let done = splits.onward.len();
                 splits.onward.resize(done + rows, NEVER);
-                let by = aliquoted_by(tables, SiteIx::from_row(first), from);
-                let ended = |leaves| tables.facts.snapshot.grid.ended_by(leaves);
-                let ready = |leaves| ended(leaves).checked_sub(1).map_or(NEVER, |last| by[last]);
+                let ready = split_off(tables, SiteIx::from_row(first), from);
                 self.reach_from(tables.facts, first, ready, &mut splits.onward[done..]);
                 u32::try_from(done / rows).unwrap_or(u32::MAX)
             });
@@ -279,11 +270,19 @@ fn legs(tables: &Tables<'_>, frozen: bool) -> Vec<Scaled> {
     snapshot.departures.indices().map(leg).collect()
 }
 
-/// Per slot: the least price of an aliquot that is taken at a site by then, from a slot on.
-fn aliquoted_by(tables: &Tables<'_>, site: SiteIx, from: usize) -> Vec<Scaled> {
+/// What it costs to be ready where it stands when a courier leaves, at any time or after the first slot: nothing.
+fn at_origin(facts: &Facts<'_>, later: bool) -> impl Fn(Instant) -> Scaled {
+    let first_ends = facts.snapshot.grid.end(facts.snapshot.first_slot());
+    move |leaves| if later && leaves < first_ends { NEVER } else { 0 }
+}
+
+/// The same of a second container: an aliquot that is taken at a site from a slot on, the slot ended.
+fn split_off<'t>(tables: &'t Tables<'_>, site: SiteIx, from: usize) -> impl Fn(Instant) -> Scaled + 't {
     let least = |least: &mut Scaled, (slot, &price): (usize, &Scaled)| {
         *least = if slot < from { *least } else { price.min(*least) };
         Some(*least)
     };
-    tables.aliquot(site).iter().enumerate().scan(NEVER, least).collect()
+    let by: Vec<Scaled> = tables.aliquot(site).iter().enumerate().scan(NEVER, least).collect();
+    let ended = |leaves| tables.facts.snapshot.grid.ended_by(leaves);
+    move |leaves| ended(leaves).checked_sub(1).map_or(NEVER, |last| by[last])
 }

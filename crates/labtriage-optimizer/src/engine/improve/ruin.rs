@@ -28,11 +28,14 @@ struct Wish<C> {
     priced: f64,
 }
 
-/// Items in the order in which they are put back, and the share of the prices that they pay then.
+/// Items in the order in which they are put back, and which of the lowered prices they pay then.
 struct Ruin {
     items: Vec<usize>,
-    share: f64,
+    share: usize,
 }
+
+/// Items of which wishes are heard between two looks at `stop`.
+const PIECE: usize = 256;
 
 /// Ruins within the calls of the settings, until the plan is near enough to the bound or long nothing is gained.
 pub(in crate::engine) fn by_ruins<P: Problem>(ground: &Ground<'_, '_, P>, state: &mut State<'_, P>) {
@@ -41,7 +44,8 @@ pub(in crate::engine) fn by_ruins<P: Problem>(ground: &Ground<'_, '_, P>, state:
     if calls == 0 || state.problem.items() > ITEMS_MAX || ground.done(state) {
         return;
     }
-    let wishes = wishes(ground);
+    let Some(wishes) = wishes(ground) else { return };
+    let lowered = SHARES.map(|share| ground.prices.iter().map(|price| price * share).collect::<Vec<f64>>());
     let mut random = Random::new(ground.settings.seed ^ 0x2417);
     let mut barren = 0;
     while calls > 0 && barren <= most_barren && !ground.done(state) {
@@ -54,23 +58,30 @@ pub(in crate::engine) fn by_ruins<P: Problem>(ground: &Ground<'_, '_, P>, state:
             return;
         }
         let seen = &*state;
-        let found: Vec<_> = ruins.par_iter().map(|ruin| recreate(ground, seen, ruin)).collect();
+        let found: Vec<_> = ruins.par_iter().map(|ruin| recreate(ground, seen, ruin, &lowered[ruin.share])).collect();
         let gained = found.into_iter().flatten().fold(false, |any, better| accept(state, better) | any);
         calls = calls.saturating_sub(tried);
         barren = if gained { 0 } else { barren + tried };
     }
 }
 
-/// Each item's cheapest option at the prices. One call of the oracle per item.
-fn wishes<P: Problem>(ground: &Ground<'_, '_, P>) -> Vec<Option<Wish<P::Choice>>> {
+/// Each item's cheapest option at the prices; none when stopped. One call of the oracle per item.
+fn wishes<P: Problem>(ground: &Ground<'_, '_, P>) -> Option<Vec<Option<Wish<P::Choice>>>> {
     let problem = ground.pool.problem;
     let items: Vec<usize> = (0..problem.items()).collect();
-    ground.pool.each(&items, |item, scratch| {
-        let choice = problem.cheapest(item, ground.prices, None, scratch)?;
-        let mut priced = problem.cost(item, &choice) as f64;
-        problem.uses(item, &choice, &mut |resource, amount| priced += ground.prices[resource] * amount as f64);
-        Some(Wish { choice, priced })
-    })
+    let mut wishes = Vec::with_capacity(items.len());
+    for piece in items.chunks(PIECE) {
+        if (ground.stop)() {
+            return None;
+        }
+        wishes.extend(ground.pool.each(piece, |item, scratch| {
+            let choice = problem.cheapest(item, ground.prices, None, scratch)?;
+            let mut priced = problem.cost(item, &choice) as f64;
+            problem.uses(item, &choice, &mut |resource, amount| priced += ground.prices[resource] * amount as f64);
+            Some(Wish { choice, priced })
+        }));
+    }
+    Some(wishes)
 }
 
 /// Up to each item: by how much the options chosen so far cost more at the prices than what was wished, summed up.
@@ -119,13 +130,17 @@ fn ruin<P: Problem>(
     for place in (2..items.len()).rev() {
         items.swap(place, 1 + random.below(place));
     }
-    Some(Ruin { items, share: SHARES[random.below(SHARES.len())] })
+    Some(Ruin { items, share: random.below(SHARES.len()) })
 }
 
-/// Puts the items of a ruin back; none when that costs no less.
-fn recreate<P: Problem>(ground: &Ground<'_, '_, P>, state: &State<'_, P>, ruin: &Ruin) -> Option<Better<P::Choice>> {
+/// Puts the items of a ruin back at these prices; none when that costs no less.
+fn recreate<P: Problem>(
+    ground: &Ground<'_, '_, P>,
+    state: &State<'_, P>,
+    ruin: &Ruin,
+    prices: &[f64],
+) -> Option<Better<P::Choice>> {
     let problem = state.problem;
-    let prices: Vec<f64> = ground.prices.iter().map(|price| price * ruin.share).collect();
     let mut left = state.left().to_vec();
     let (mut before, mut open) = (0, false);
     for &item in &ruin.items {
@@ -137,14 +152,13 @@ fn recreate<P: Problem>(ground: &Ground<'_, '_, P>, state: &State<'_, P>, ruin: 
         problem.uses(item, choice, &mut |resource, amount| left[resource] += amount);
     }
     let mut after = 0;
-    let mut choices = Vec::with_capacity(ruin.items.len());
-    for &item in &ruin.items {
-        let choice = ground.pool.with(|scratch| problem.cheapest(item, &prices, Some(&left), scratch))?;
-        problem.uses(item, &choice, &mut |resource, amount| {
-            left[resource] = left[resource].saturating_sub(amount);
-        });
-        after += problem.cost(item, &choice);
-        choices.push(choice);
-    }
+    let mut back = |item: &usize, scratch: &mut P::Scratch| {
+        let choice = problem.cheapest(*item, prices, Some(&left), scratch)?;
+        problem.uses(*item, &choice, &mut |resource, amount| left[resource] = left[resource].saturating_sub(amount));
+        after += problem.cost(*item, &choice);
+        Some(choice)
+    };
+    let choices =
+        ground.pool.with(|scratch| ruin.items.iter().map(|item| back(item, scratch)).collect::<Option<_>>())?;
     (open || after < before).then(|| Better { items: ruin.items.clone(), choices })
 }
