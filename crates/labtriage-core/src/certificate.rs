@@ -12,12 +12,14 @@
 //! stage has prices and a bound of its own, on what the stages before it left. Bounds of stages add up.
 //!
 //! Reading order: [`stage`] (what a stage decides, on what) · `window` (until when) · [`facts`]
-//! (what prices do not change) · [`tables`] and `travel` (prices, gathered) · `sample`, `least`, `volume`, `patient`
+//! (what prices do not change) · [`tables`] and `travel` (prices, gathered) · `sample`, `runs`, `least`, `volume`,
+//! `patient`
 //! (the least cost).
 
 pub mod facts;
 mod least;
 pub mod patient;
+mod runs;
 mod sample;
 pub mod stage;
 pub mod tables;

@@ -2,7 +2,8 @@
 //!
 //! Sites that cannot be the best even if nothing were booked in are passed over.
 
-use super::sample::{Handling, Least, LineCase, Ran, SampleCase, add_savings, bit};
+use super::runs::{Runs, RunsAt};
+use super::sample::{Handling, Least, LineCase, Ran, SampleCase, bit};
 use super::tables::Tables;
 use super::travel::{Pair, Travel};
 use super::volume::{Wanted, left_out_at_least};
@@ -18,10 +19,48 @@ fn everywhere(sites: usize) -> Vec<Pair> {
     (0..sites * sites).map(pair).filter(|pair| pair.first != pair.second).collect()
 }
 
+/// What all lines cost, each otherwise or run.
+fn or_run(otherwise: &[Scaled], run: &[Scaled]) -> Scaled {
+    otherwise.iter().zip(run).map(|(other, run)| *other.min(run)).sum()
+}
+
+/// What all lines cost, each otherwise or run from the first or the second of two containers.
+fn or_either(otherwise: &[Scaled], first: &[Scaled], second: &[Scaled]) -> Scaled {
+    otherwise.iter().zip(first).zip(second).map(|((other, first), second)| *other.min(first).min(second)).sum()
+}
+
 impl SampleCase {
     /// The least cost of its lines when each may also be left out at its price in `otherwise`.
     pub(super) fn least(&mut self, tables: &Tables<'_>, otherwise: &[Scaled]) -> Least {
-        let mut least = Least { cost: otherwise.iter().sum::<Scaled>().min(NEVER), ran: Ran::Nothing };
+        self.least_below(tables, otherwise, NEVER)
+    }
+
+    /// The same where that is below a limit; otherwise the limit.
+    pub(super) fn least_below(&mut self, tables: &Tables<'_>, otherwise: &[Scaled], limit: Scaled) -> Least {
+        let mut least = Least { cost: otherwise.iter().sum::<Scaled>().min(limit), ran: Ran::Nothing };
+        let (ways, mut runs) = (std::mem::take(&mut self.ways), std::mem::take(&mut self.runs));
+        for &way in &ways {
+            for site in tables.facts.snapshot.network.sites.indices() {
+                self.at_one_site(tables, &mut runs, otherwise, (way, site), &mut least);
+            }
+        }
+        // One container is looked at before two: what it costs shows most pairs to be of no use.
+        for &way in &ways {
+            self.at_two_sites(tables, &mut runs, otherwise, way, &mut least);
+        }
+        (self.ways, self.runs) = (ways, runs);
+        least
+    }
+
+    /// Works out how it may be handled.
+    pub(super) fn list_ways(&mut self, tables: &Tables<'_>) {
+        let (sites, slots) = (tables.facts.snapshot.network.sites.len(), tables.facts.slots);
+        let (mut ways, mut runs) = (std::mem::take(&mut self.ways), std::mem::take(&mut self.runs));
+        ways.clear();
+        runs.clear((sites, slots, self.lines.len()));
+        let mut add = |handled: usize, spun: (usize, usize), away: bool| {
+            ways.push(Handling { handled, spun, away, window: runs.window(self.window(handled, spun)) });
+        };
         for handled in 0..Handled::ALL.len() {
             // Freezing that keeps nothing longer only costs more, if it does not travel by couriers of its own.
             let freezing = handled >= 2 && !tables.facts.dry_ice;
@@ -30,8 +69,7 @@ impl SampleCase {
                 continue;
             }
             if !Handled::ALL[handled].spun || self.placed(tables) {
-                let way = Handling { handled, spun: (0, 0), away: false };
-                self.handled(tables, otherwise, way, &mut least);
+                add(handled, (0, 0), false);
                 continue;
             }
             // Spun after the last moment for some lines and by that of the others.
@@ -42,15 +80,14 @@ impl SampleCase {
                     let mut from = last;
                     while from < next {
                         let until = tables.cheaper_spin(self.origin(tables), away, from..next);
-                        let way = Handling { handled, spun: (from, until), away };
-                        self.handled(tables, otherwise, way, &mut least);
+                        add(handled, (from, until), away);
                         from = until;
                     }
                 }
                 last = next;
             }
         }
-        least
+        (self.ways, self.runs) = (ways, runs);
     }
 
     /// The next number of slots by which some line must be spun.
@@ -59,11 +96,10 @@ impl SampleCase {
         open.map(|line| line.spun_until[handled / 2]).filter(|until| *until > last).min()
     }
 
-    fn handled(&mut self, tables: &Tables<'_>, otherwise: &[Scaled], way: Handling, least: &mut Least) {
-        for site in tables.facts.snapshot.network.sites.indices() {
-            self.at_one_site(tables, otherwise, way, site, least);
-        }
-        self.at_two_sites(tables, otherwise, way, least);
+    /// In which slots its lines can be run, handled so and spun within some slots: how, and by when at the latest.
+    fn window(&self, handled: usize, spun: (usize, usize)) -> (usize, usize) {
+        let until = self.lines.iter().map(|line| line.spun_until[handled / 2]);
+        (handled, if spun.1 == 0 { 0 } else { until.filter(|until| *until >= spun.1).min().unwrap_or(usize::MAX) })
     }
 
     pub(super) fn placed(&self, tables: &Tables<'_>) -> bool {
@@ -103,106 +139,87 @@ impl SampleCase {
         each.map(|(row, &otherwise)| lowest(row).unwrap_or(NEVER).min(otherwise)).sum()
     }
 
+    /// What all lines cost if each were run at the best site, whenever, or left out.
+    fn at_best_anywhere(&self, tables: &Tables<'_>, otherwise: &[Scaled]) -> Scaled {
+        let sites = tables.facts.snapshot.network.sites.len().max(1);
+        let each = otherwise.iter().zip(self.lowest.chunks(sites));
+        each.map(|(&otherwise, sites)| sites.iter().copied().min().unwrap_or(NEVER).min(otherwise)).sum()
+    }
+
+    /// What its lines cost at a site, handled so.
+    fn runs_at<'r>(&self, tables: &Tables<'_>, runs: &'r mut Runs, way: Handling, site: SiteIx) -> RunsAt<'r> {
+        let at = (way.window, site.row());
+        runs.work_out(at, &self.lines, |row| {
+            let line = &self.lines[row];
+            let here = line.enough & bit(site) != 0 && tables.facts.runs(site, line.test);
+            here.then(|| (self.tested(tables, row, site), way.until(line)))
+        });
+        runs.at(at, way.spun.0)
+    }
+
     fn at_one_site(
         &mut self,
         tables: &Tables<'_>,
+        runs: &mut Runs,
         otherwise: &[Scaled],
-        way: Handling,
-        site: SiteIx,
+        (way, site): (Handling, SiteIx),
         least: &mut Least,
     ) {
         let (free, origin) = (self.placed(tables), self.origin(tables));
-        let reach = self.travel(tables, way).reach(origin, site, way.later());
-        let there = if free { 0 } else { reach.last().copied().unwrap_or(NEVER) };
-        if there + self.at_best(tables, otherwise, &[site]) >= least.cost {
+        let there = if free { 0 } else { self.travel(tables, way).there(origin, site, way.later()) };
+        let at_best = there + self.at_best(tables, otherwise, &[site]);
+        if at_best >= least.cost {
             return;
         }
         let handling = self.handling(tables, way, origin, site);
-        if handling + there + self.at_best(tables, otherwise, &[site]) >= least.cost {
+        if handling + at_best >= least.cost {
             return;
         }
-        if self.scant {
-            return self.scant_at_one_site(tables, otherwise, way, site, handling, least);
-        }
-        let Some(until) = self.last_run(way, site) else { return };
+        let here = self.runs_at(tables, runs, way, site);
+        let reach = self.travel(tables, way).reach(origin, site, way.later());
         let book = tables.of_site(&tables.book, site);
-        let base = handling + otherwise.iter().sum::<Scaled>();
-        let mut total = std::mem::take(&mut self.best);
-        total.clear();
-        total.extend((0..until).map(|slot| base + if free { 0 } else { reach[slot] + book[slot] }));
-        for (row, &otherwise) in otherwise.iter().enumerate() {
-            self.run_from(tables, way, (row, otherwise), (site, 0), &mut total);
-        }
-        // Of equals the latest, as it hinders nobody.
-        for (from, &total) in total.iter().enumerate().rev() {
+        let (mut cheapest, mut found) = (NEVER, None);
+        for from in 0..here.until {
+            // Whoever is booked in later runs nothing sooner, and so must pay less than everybody before.
+            let booked = if free { 0 } else { reach[from] + book[from] };
+            if booked >= cheapest {
+                continue;
+            }
+            cheapest = booked;
+            let run = or_run(otherwise, here.from(from));
+            // Later nothing costs less.
+            if handling + there + run >= least.cost {
+                break;
+            }
+            let mut total = handling + booked + run;
+            if self.scant && total < least.cost {
+                total += self.first_short(tables, otherwise, here.from(from), site);
+            }
             if total < least.cost {
-                *least = Least { cost: total, ran: Ran::OneSite { way, site, from } };
+                (least.cost, found) = (total, Some(from));
+            }
+            if booked <= there {
+                break;
             }
         }
-        self.best = total;
+        let Some(soonest) = found else { return };
+        // Of equals the latest, as it hinders nobody.
+        let same = |from: &usize| {
+            let booked = if free { 0 } else { reach[*from] + book[*from] };
+            handling + booked + or_run(otherwise, here.from(*from)) == least.cost
+        };
+        let latest = if self.scant { None } else { (soonest..here.until).rev().find(same) };
+        least.ran = Ran::OneSite { way, site, from: latest.unwrap_or(soonest) };
     }
 
-    /// Adds to the total of each slot, the first of which is given with the site, by how much a line costs less
-    /// than otherwise if it may be run at the site from that slot on.
-    fn run_from(
-        &self,
-        tables: &Tables<'_>,
-        way: Handling,
-        (row, otherwise): (usize, Scaled),
-        (site, first): (SiteIx, usize),
-        total: &mut [Scaled],
-    ) {
-        let until = way.until(&self.lines[row]).min(first + total.len());
-        if until <= first || self.lines[row].enough & bit(site) == 0 {
-            return;
-        }
-        // Nothing is run before the tube is spun.
-        let spun = way.spun.0.clamp(first, until);
-        let tested = &self.tested(tables, row, site)[spun..until];
-        let best = add_savings(&mut total[spun - first..], tested, otherwise);
-        total[..spun - first].iter_mut().for_each(|total| *total += best - otherwise);
-    }
-
-    /// Until which slot any line can be run at a site; none when none can.
-    fn last_run(&self, way: Handling, site: SiteIx) -> Option<usize> {
-        let here = self.lines.iter().filter(|line| line.enough & bit(site) != 0);
-        here.map(|line| way.until(line)).max().filter(|until| *until > 0)
-    }
-
-    /// The same where there is too little for all lines: slot by slot, with what has to be left out.
-    fn scant_at_one_site(
-        &mut self,
-        tables: &Tables<'_>,
-        otherwise: &[Scaled],
-        way: Handling,
-        site: SiteIx,
-        handling: Scaled,
-        least: &mut Least,
-    ) {
-        let Some(until) = self.last_run(way, site) else { return };
-        let free = self.placed(tables);
-        let reach = self.travel(tables, way).reach(self.origin(tables), site, way.later());
-        let book = tables.of_site(&tables.book, site);
+    /// What the lack of volume costs when lines are run at a site for so much.
+    fn first_short(&mut self, tables: &Tables<'_>, otherwise: &[Scaled], run: &[Scaled], site: SiteIx) -> Scaled {
         let mut best = std::mem::take(&mut self.best);
         best.clear();
-        best.extend_from_slice(otherwise);
-        for from in (0..until).rev() {
-            let mut total = handling + if free { 0 } else { reach[from] + book[from] };
-            for (row, best) in best.iter_mut().enumerate() {
-                if (way.spun.0..way.until(&self.lines[row])).contains(&from) && self.lines[row].enough & bit(site) != 0
-                {
-                    *best = self.tested(tables, row, site)[from].min(*best);
-                }
-                total += *best;
-            }
-            if total < least.cost {
-                total += self.short_of_volume(tables, &best, otherwise, Some(site));
-            }
-            if total < least.cost {
-                *least = Least { cost: total, ran: Ran::OneSite { way, site, from } };
-            }
-        }
+        best.extend(otherwise.iter().zip(run).map(|(other, run)| *other.min(run)));
+        let short = self.short_of_volume(tables, &best, otherwise, Some(site));
         self.best = best;
+        short
     }
 
     /// What it costs at the least to leave out as many of the lines that are run as there is too little volume for.
@@ -232,80 +249,60 @@ impl SampleCase {
     }
 
     /// Two containers: the first goes to a site and is booked in there, the second is split off there and sent on.
-    fn at_two_sites(&mut self, tables: &Tables<'_>, otherwise: &[Scaled], second: Handling, least: &mut Least) {
-        self.in_two(tables, otherwise, [second, second], least);
+    fn at_two_sites(
+        &mut self,
+        tables: &Tables<'_>,
+        runs: &mut Runs,
+        otherwise: &[Scaled],
+        second: Handling,
+        least: &mut Least,
+    ) {
+        self.in_two(tables, runs, otherwise, [second, second], least);
         // What is frozen is not split: the second alone is frozen, or both are frozen and thawed before.
         if second.frozen() {
-            self.in_two(tables, otherwise, [second.unfrozen(), second], least);
+            let first = second.unfrozen();
+            let first = Handling { window: runs.window(self.window(first.handled, first.spun)), ..first };
+            self.in_two(tables, runs, otherwise, [first, second], least);
         }
     }
 
     /// Two containers, each with how it is handled.
-    fn in_two(&mut self, tables: &Tables<'_>, otherwise: &[Scaled], ways: [Handling; 2], least: &mut Least) {
+    fn in_two(
+        &mut self,
+        tables: &Tables<'_>,
+        runs: &mut Runs,
+        otherwise: &[Scaled],
+        ways: [Handling; 2],
+        least: &mut Least,
+    ) {
         let snapshot = tables.facts.snapshot;
         let Some(sample) = self.sample else { return };
         let facts = &snapshot.backlog.samples[sample];
-        let [first, second] = ways;
+        let [_, second] = ways;
         let lines = self.lines.iter().filter(|line| ways.iter().any(|way| way.until(line) > 0)).count();
         let separated = snapshot.backlog.state(sample).phase() == Phase::Separated || Handled::ALL[second.handled].spun;
         if lines < 2 || !separated || !snapshot.catalogue.specimens[facts.specimen].aliquots {
             return;
         }
         let free = self.placed(tables);
-        let mut known = false;
         let standing = if free { everywhere(snapshot.network.sites.len()) } else { Vec::new() };
         let pairs = self.travel(tables, second).pairs(facts.site, second.later());
+        let anywhere = self.at_best_anywhere(tables, otherwise);
         for &pair in if free { &standing } else { pairs } {
+            // Those that cost least come first.
+            if pair.there + pair.sent + anywhere >= least.cost {
+                break;
+            }
             let at_best = pair.there + pair.sent + self.at_best(tables, otherwise, &[pair.first.0, pair.second.0]);
             if at_best >= least.cost {
                 continue;
             }
             // The first container is spun before the second is split off.
             let handling = self.handling(tables, second, facts.site, pair.first.0);
-            if handling + at_best >= least.cost {
-                continue;
-            }
-            if !known {
-                self.run_each_from(tables, 0, second);
-                if first != second {
-                    self.run_each_from(tables, 1, first);
-                }
-                known = true;
-            }
-            self.at_pair(tables, otherwise, (ways, handling), &pair, least);
-        }
-    }
-
-    /// Per site, slot and line: run at the site in that slot or later from one of two containers.
-    fn run_each_from(&mut self, tables: &Tables<'_>, container: usize, way: Handling) {
-        let slots = tables.facts.slots;
-        let (sites, lines) = (tables.facts.snapshot.network.sites.indices(), self.lines.len());
-        let mut each_from = std::mem::take(&mut self.each_from[container]);
-        each_from.clear();
-        each_from.resize(sites.len() * slots * lines, NEVER);
-        for site in sites {
-            let here = &mut each_from[site.row() * slots * lines..(site.row() + 1) * slots * lines];
-            for (row, line) in self.lines.iter().enumerate() {
-                if !tables.facts.runs(site, line.test) || line.enough & bit(site) == 0 {
-                    continue;
-                }
-                // Nothing is run before the tube is spun.
-                let tested = self.tested(tables, row, site);
-                let mut best = NEVER;
-                for slot in (0..way.until(line)).rev() {
-                    best = if slot < way.spun.0 { best } else { best.min(tested[slot]) };
-                    here[slot * lines + row] = best;
-                }
+            if handling + at_best < least.cost {
+                self.at_pair(tables, runs, otherwise, (ways, handling), &pair, least);
             }
         }
-        self.each_from[container] = each_from;
-    }
-
-    /// What each line costs at a site if it may be run there from a slot on from a container.
-    fn each_from(&self, tables: &Tables<'_>, container: usize, site: SiteIx, slot: usize) -> &[Scaled] {
-        let lines = self.lines.len();
-        let first = (site.row() * tables.facts.slots + slot) * lines;
-        &self.each_from[container][first..first + lines]
     }
 
     /// Every slot in which the first container may be booked in, with every slot after it in which the second
@@ -313,6 +310,7 @@ impl SampleCase {
     fn at_pair(
         &mut self,
         tables: &Tables<'_>,
+        runs: &mut Runs,
         otherwise: &[Scaled],
         (ways, handling): ([Handling; 2], Scaled),
         pair: &Pair,
@@ -321,23 +319,24 @@ impl SampleCase {
         let ((first, reached), second) = (pair.first, pair.second.0);
         // It is split off once it is spun.
         let sent = pair.second.1.max(ways[1].spun.0);
-        let until = [self.last_run(ways[0], first), self.last_run(ways[1], second)].map(|until| until.unwrap_or(0));
-        if reached >= until[0] || sent >= until[1] {
-            return;
-        }
-        let of_first = usize::from(ways[0] != ways[1]);
-        let soonest =
-            self.each_from(tables, of_first, first, reached).iter().zip(self.each_from(tables, 0, second, sent));
-        let at_best = otherwise.iter().zip(soonest).map(|(other, (first, second))| *other.min(first).min(second));
-        if handling + pair.there + pair.sent + at_best.sum::<Scaled>() >= least.cost {
-            return;
-        }
+        self.runs_at(tables, runs, ways[0], first);
+        self.runs_at(tables, runs, ways[1], second);
+        let at_first = runs.at((ways[0].window, first.row()), ways[0].spun.0);
+        let at_second = runs.at((ways[1].window, second.row()), ways[1].spun.0);
         let free = self.placed(tables);
         let reach = self.travel(tables, ways[0]).reach(self.origin(tables), first, ways[0].later());
         let book = tables.of_site(&tables.book, first);
+        let base = handling + pair.there + pair.sent;
         let mut each = std::mem::take(&mut self.best);
         let mut cheapest = NEVER;
-        for from in reached..until[0] {
+        for from in reached..at_first.until {
+            let sent = sent.max(if free { 0 } else { from + 1 });
+            // Later nothing costs less.
+            if sent >= at_second.until
+                || base + or_either(otherwise, at_first.from(from), at_second.from(sent)) >= least.cost
+            {
+                break;
+            }
             // Whoever is booked in later runs nothing sooner, and so must pay less than everybody before.
             let booked = if free { 0 } else { reach[from] + book[from] };
             if booked >= cheapest {
@@ -345,16 +344,18 @@ impl SampleCase {
             }
             cheapest = booked;
             each.clear();
-            let runs = self.each_from(tables, of_first, first, from);
-            each.extend(otherwise.iter().zip(runs).map(|(other, run)| *other.min(run)));
-            let slots = sent.max(if free { 0 } else { from + 1 })..until[1];
+            each.extend(otherwise.iter().zip(at_first.from(from)).map(|(other, run)| *other.min(run)));
             let there = handling + booked;
-            if let Some(slot) =
-                self.with_second(tables, otherwise, (ways[1], pair), (&each, there), slots, &mut least.cost)
-            {
+            if let Some(slot) = self.with_second(
+                tables,
+                otherwise,
+                (ways[1], pair, at_second),
+                (&each, there),
+                sent..at_second.until,
+                &mut least.cost,
+            ) {
                 least.ran = Ran::TwoSites { first: (ways[0], first, from), second: (ways[1], second, slot) };
             }
-            // Nothing later costs less.
             if booked <= pair.there {
                 break;
             }
@@ -368,15 +369,12 @@ impl SampleCase {
         &mut self,
         tables: &Tables<'_>,
         otherwise: &[Scaled],
-        (way, pair): (Handling, &Pair),
+        (way, pair, runs): (Handling, &Pair, RunsAt<'_>),
         (first, there): (&[Scaled], Scaled),
         slots: std::ops::Range<usize>,
         least: &mut Scaled,
     ) -> Option<usize> {
         let second = pair.second.0;
-        if slots.is_empty() || there + pair.sent + self.or_second(tables, first, second, slots.start) >= *least {
-            return None;
-        }
         let free = self.placed(tables);
         let split = self.travel(tables, way).split(self.origin(tables), pair.first.0, second);
         let book = tables.of_site(&tables.book, second);
@@ -387,14 +385,18 @@ impl SampleCase {
                 continue;
             }
             cheapest = booked;
-            let mut total = there + booked + self.or_second(tables, first, second, slot);
+            let run = or_run(first, runs.from(slot));
+            // Later nothing costs less.
+            if there + pair.sent + run >= *least {
+                break;
+            }
+            let mut total = there + booked + run;
             if self.scant && total < *least {
-                total += self.second_short(tables, otherwise, (second, slot), first);
+                total += self.second_short(tables, otherwise, first, runs.from(slot));
             }
             if total < *least {
                 (*least, found) = (total, Some(slot));
             }
-            // Nothing later costs less.
             if booked <= pair.sent {
                 break;
             }
@@ -402,23 +404,18 @@ impl SampleCase {
         found
     }
 
-    /// What all lines cost, each at what the first container makes of it or from the second, booked in in a slot.
-    fn or_second(&self, tables: &Tables<'_>, first: &[Scaled], second: SiteIx, from: usize) -> Scaled {
-        first.iter().zip(self.each_from(tables, 0, second, from)).map(|(first, run)| *first.min(run)).sum()
-    }
-
-    /// What the lack of volume costs when the second container is booked in in a slot, its lines run from then on
-    /// or from the first for less.
+    /// What the lack of volume costs when lines are run from the second container for so much, or from the first for
+    /// less.
     fn second_short(
         &mut self,
         tables: &Tables<'_>,
         otherwise: &[Scaled],
-        (second, from): (SiteIx, usize),
         first: &[Scaled],
+        second: &[Scaled],
     ) -> Scaled {
         let mut best = std::mem::take(&mut self.run);
         best.clear();
-        best.extend(first.iter().zip(self.each_from(tables, 0, second, from)).map(|(first, run)| *first.min(run)));
+        best.extend(first.iter().zip(second).map(|(first, run)| *first.min(run)));
         let short = self.short_of_volume(tables, &best, otherwise, None);
         self.run = best;
         short

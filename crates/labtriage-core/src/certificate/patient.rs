@@ -197,7 +197,7 @@ impl Scratch {
         let day = on.facts(tables);
         let mut total: Scaled = 0;
         for (case, &rest) in self.cases[..self.opened].iter_mut().zip(rest) {
-            total += of_sample(tables, case, day, &mut self.otherwise, |_, _, _| rest).cost;
+            total += of_sample(tables, case, day, &mut self.otherwise, |_, _, _, _| rest).cost;
         }
         total.min(NEVER)
     }
@@ -207,8 +207,8 @@ impl Scratch {
         let day = on.facts(tables);
         let mut total: Scaled = 0;
         for case in &mut self.cases[..self.opened] {
-            total += of_sample(tables, case, day, &mut self.otherwise, |case, day, otherwise| {
-                open_or_anew(tables, case, day, otherwise).cost
+            total += of_sample(tables, case, day, &mut self.otherwise, |case, day, otherwise, limit| {
+                open_or_anew(tables, case, day, otherwise, limit).cost
             })
             .cost;
         }
@@ -239,11 +239,11 @@ impl Scratch {
                 }
                 Way::Visit { point, day } => {
                     let day = &tables.facts.visit_days[point.row()][day];
-                    let found = of_sample(tables, case, day, &mut self.otherwise, |case, day, otherwise| {
-                        open_or_anew(tables, case, day, otherwise).cost
+                    let found = of_sample(tables, case, day, &mut self.otherwise, |case, day, otherwise, limit| {
+                        open_or_anew(tables, case, day, otherwise, limit).cost
                     });
                     let ran = match found.mixed {
-                        true => open_or_anew(tables, case, day, &mut self.otherwise).ran,
+                        true => open_or_anew(tables, case, day, &mut self.otherwise, NEVER).ran,
                         false => found.ran,
                     };
                     self.otherwise.clear();
@@ -281,13 +281,13 @@ struct Retests<'d> {
 }
 
 /// All lines run or left out; all re-tested or left out; or some run and some re-tested, where
-/// `open` says what the open ones cost at the least.
+/// `open` says what the open ones cost at the least, if that is below a limit.
 fn of_sample(
     tables: &Tables<'_>,
     case: &mut SampleCase,
     day: &VisitDay,
     otherwise: &mut Vec<Scaled>,
-    open: impl FnOnce(&mut SampleCase, &VisitDay, &mut Vec<Scaled>) -> Scaled,
+    open: impl FnOnce(&mut SampleCase, &VisitDay, &mut Vec<Scaled>, Scaled) -> Scaled,
 ) -> OfSample {
     otherwise.clear();
     otherwise.extend(case.lines.iter().map(|line| line.left_out));
@@ -303,7 +303,7 @@ fn of_sample(
     if case.has_open() {
         let (lost, anew) = case.anew(tables, day, otherwise, |line| !line.open());
         if lost < least.cost {
-            let mixed = lost + open(case, day, otherwise);
+            let mixed = lost + open(case, day, otherwise, least.cost - lost);
             if mixed < least.cost {
                 least = OfSample { cost: mixed, ran: Ran::Nothing, anew, mixed: true };
             }
@@ -312,14 +312,21 @@ fn of_sample(
     least
 }
 
-/// The least cost of the open lines of a sample, each run or re-tested on a day as it comes cheapest.
-fn open_or_anew(tables: &Tables<'_>, case: &mut SampleCase, day: &VisitDay, otherwise: &mut Vec<Scaled>) -> Least {
+/// The least cost of the open lines of a sample, each run or re-tested on a day as it comes cheapest, if that is below
+/// a limit.
+fn open_or_anew(
+    tables: &Tables<'_>,
+    case: &mut SampleCase,
+    day: &VisitDay,
+    otherwise: &mut Vec<Scaled>,
+    limit: Scaled,
+) -> Least {
     let mut each = vec![NEVER; case.lines.len()];
     case.each_anew(tables, day, &mut each);
     otherwise.clear();
     otherwise
         .extend(case.lines.iter().zip(each).map(|(line, anew)| if line.open() { anew.min(line.left_out) } else { 0 }));
-    case.least(tables, otherwise)
+    case.least_below(tables, otherwise, limit)
 }
 
 /// Tells what the lines of a sample use, each where it costs least.

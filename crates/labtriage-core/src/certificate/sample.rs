@@ -6,6 +6,7 @@
 //! here is never more than what a lawful plan pays.
 
 use crate::certificate::facts::VisitDay;
+use crate::certificate::runs::Runs;
 use crate::certificate::tables::Tables;
 use crate::certificate::volume::Wanted;
 use crate::certificate::window::{Handled, Keeping};
@@ -66,6 +67,8 @@ pub(super) struct Handling {
     pub(super) spun: (usize, usize),
     /// Spun after a courier has brought it somewhere.
     pub(super) away: bool,
+    /// The number of the window that this leaves to its lines.
+    pub(super) window: usize,
 }
 
 impl Handling {
@@ -136,9 +139,9 @@ pub(super) struct SampleCase {
     pub(super) best: Vec<Scaled>,
     pub(super) run: Vec<Scaled>,
     pub(super) total: Vec<Scaled>,
-    /// Per site, slot and line: run there in that slot or later from the second of two containers, and from the first
-    /// where that is handled otherwise.
-    pub(super) each_from: [Vec<Scaled>; 2],
+    /// How it may be handled, and what its lines cost then.
+    pub(super) ways: Vec<Handling>,
+    pub(super) runs: Runs,
     /// Not all of its lines can be run from what there is.
     pub(super) scant: bool,
     /// Re-tests aside; worked out once.
@@ -182,6 +185,7 @@ impl SampleCase {
             }
         }
         self.test(tables);
+        self.list_ways(tables);
         self.alone = None;
         self.scant = self.scant(tables, sample);
         true

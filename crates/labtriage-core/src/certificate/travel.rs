@@ -56,6 +56,9 @@ pub(super) struct Travel {
     /// Per origin and destination: the first slot with couriers in `reach`.
     reached_from: Vec<u16>,
     splits: Splits,
+    /// By couriers that leave at any time, or after the first slot; per origin and destination: couriers and booking
+    /// in, at the least.
+    there: [Vec<Scaled>; 2],
     /// By couriers that leave at any time, or after the first slot; per origin.
     pairs: [Vec<Vec<Pair>>; 2],
 }
@@ -84,6 +87,7 @@ impl Travel {
         this.reached_from = reached.collect();
         this.onward = this.gather_reach(facts, at_origin(facts, true));
         this.splits = this.gather_splits(tables);
+        this.there = [false, true].map(|later| this.gather_there(tables, later));
         this.pairs = [false, true].map(|later| sites().map(|from| this.gather_pairs(tables, from, later)).collect());
         this
     }
@@ -93,6 +97,11 @@ impl Travel {
     pub(super) fn reach(&self, from: SiteIx, to: SiteIx, later: bool) -> &[Scaled] {
         let first = (from.row() * self.sites + to.row()) * self.slots;
         if later { &self.onward[first..first + self.slots] } else { &self.reach[first..first + self.slots] }
+    }
+
+    /// Couriers from a site to another and booking in there, at the least.
+    pub(super) fn there(&self, from: SiteIx, to: SiteIx, later: bool) -> Scaled {
+        self.there[usize::from(later)][from.row() * self.sites + to.row()]
     }
 
     /// The first slot in which a tube from a site can be booked in at another; beyond the last when in none.
@@ -240,21 +249,34 @@ impl Travel {
         splits
     }
 
+    fn gather_there(&self, tables: &Tables<'_>, later: bool) -> Vec<Scaled> {
+        let sites = || (0..self.sites).map(SiteIx::from_row);
+        let of = |from| sites().map(move |to| booked(tables, self.reach(from, to, later), to));
+        sites().flat_map(of).collect()
+    }
+
+    /// Those that cost least come first.
     fn gather_pairs(&self, tables: &Tables<'_>, from: SiteIx, later: bool) -> Vec<Pair> {
         let sites = || (0..self.sites).map(SiteIx::from_row);
         let of = |first| sites().filter_map(move |second| self.pair(tables, from, (first, second), later));
-        sites().flat_map(of).collect()
+        let mut pairs: Vec<Pair> = sites().flat_map(of).collect();
+        pairs.sort_by_key(|pair| pair.there + pair.sent);
+        pairs
     }
 
     fn pair(&self, tables: &Tables<'_>, from: SiteIx, (first, second): (SiteIx, SiteIx), later: bool) -> Option<Pair> {
         let (split, reach) = (self.split(from, first, second), self.reach(from, first, later));
-        let booked =
-            |ways: &[Scaled], at| ways.iter().zip(tables.of_site(&tables.book, at)).map(|(way, book)| way + book).min();
-        let (there, sent) = (booked(reach, first)?, booked(split, second)?);
+        let (there, sent) = (self.there(from, first, later), booked(tables, split, second));
         let from = |slots: &[Scaled]| slots.partition_point(|&price| price >= NEVER);
         let reached = first != second && sent < NEVER && there < NEVER;
         reached.then(|| Pair { first: (first, from(reach)), second: (second, from(split)), there, sent })
     }
+}
+
+/// The least of ways to a site in each slot with booking in there.
+fn booked(tables: &Tables<'_>, ways: &[Scaled], at: SiteIx) -> Scaled {
+    let each = ways.iter().zip(tables.of_site(&tables.book, at)).map(|(way, book)| way + book);
+    each.min().unwrap_or(NEVER)
 }
 
 fn legs(tables: &Tables<'_>, frozen: bool) -> Vec<Scaled> {
