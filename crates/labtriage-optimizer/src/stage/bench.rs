@@ -8,11 +8,12 @@ use labtriage_core::table::{Ix, SampleIx, SiteIx, SlotIx};
 use labtriage_core::units::Microlitres;
 use labtriage_core::viability::Stay;
 
+use super::least::Picked;
 use super::market::{Market, NEVER, Runs, Taken, scaled};
 use super::offers::Offer;
 use super::patient::Going;
 use super::problem::{Stage, Standing, VisitDay};
-use super::sample::{LineCase, Picked, SampleCase};
+use super::sample::{LineCase, SampleCase};
 use super::ways::{Candidate, Preparation, candidates, price_of, runs_until};
 use crate::uses;
 use crate::way::Way;
@@ -112,10 +113,10 @@ impl<'b> Bench<'b> {
         let picked = going.picked?;
         let offer = &case.offers[picked.offer];
         let site = self.way.as_ref()?.site;
-        let first = self.best_run(case, row, site, self.from..offer.until[row], Some(0));
+        let first = self.best_run(case, row, site, self.from..case.until(offer.span, row), Some(0));
         let second = picked.second.and_then(|(split, from)| {
             let split = case.splits.get(split);
-            self.best_run(case, row, split.candidate.way.site, from..split.until[row], Some(1))
+            self.best_run(case, row, split.candidate.way.site, from..case.until(split.span, row), Some(1))
         });
         let containers = [first, second].into_iter().enumerate();
         let found = containers.filter_map(|(container, found)| found.map(|(cost, run)| (cost, container, run)));

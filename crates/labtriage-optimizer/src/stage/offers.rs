@@ -4,6 +4,7 @@ use labtriage_core::catalogue::Phase;
 use labtriage_core::table::{Ix, SampleIx, SiteIx, SlotIx};
 
 use super::market::{Market, NEVER};
+use super::memo::Span;
 use super::problem::{Stage, Standing};
 use super::sample::{LineCase, SampleCase};
 use super::ways::{Candidate, Preparation, arrived, candidates, frozen, preparations, runs_until};
@@ -16,8 +17,8 @@ const THAWS_MAX: usize = 4;
 #[derive(Clone, Debug)]
 pub(super) struct Offer {
     pub(super) candidate: Candidate,
-    /// Per line: until which slot, from the first.
-    pub(super) until: Vec<usize>,
+    /// Until which slot each line can be run.
+    pub(super) span: Span,
     /// Frozen until this slot, thawed in it.
     pub(super) thawed: Option<usize>,
     /// Booked in before.
@@ -63,20 +64,24 @@ impl SampleCase {
                 && offer.candidate.preparation == candidate.preparation
                 && offer.candidate.way.stays == candidate.way.stays
         });
-        let until = match known {
-            Some(offer) => offer.until.clone(),
-            None => self
-                .lines
-                .iter()
-                .map(|line| if line.reported { 0 } else { runs_until(market, line.line, &candidate.way.stays) })
-                .collect(),
+        let span = match known {
+            Some(offer) => offer.span,
+            None => self.span(market, &candidate.way),
         };
-        self.admit(Offer { candidate, until, thawed: None, booked });
+        self.admit(Offer { candidate, span, thawed: None, booked });
+    }
+
+    /// Until which slot each line can be run on a way.
+    fn span(&mut self, market: &Market<'_>, way: &Way) -> Span {
+        self.until.clear();
+        let until = |line: &LineCase| if line.reported { 0 } else { runs_until(market, line.line, &way.stays) };
+        self.until.extend(self.lines.iter().map(until));
+        self.memo.span(&self.until)
     }
 
     fn admit(&mut self, offer: Offer) {
         let mut any = false;
-        for (line, &until) in self.lines.iter_mut().zip(&offer.until) {
+        for (line, &until) in self.lines.iter_mut().zip(self.memo.until(offer.span)) {
             if until > offer.candidate.from {
                 line.open = true;
                 any = true;
@@ -91,7 +96,7 @@ impl SampleCase {
     /// couriers that carry nothing else.
     fn offer_frozen(&mut self, market: &Market<'_>, prepared: &[Way]) {
         let slots = market.snapshot.grid.len();
-        let longest = |row: usize| self.offers.iter().map(|offer| offer.until[row]).max().unwrap_or(0);
+        let longest = |row: usize| self.offers.iter().map(|offer| self.until(offer.span, row)).max().unwrap_or(0);
         let kept: Vec<usize> = (0..self.lines.len()).map(longest).collect();
         let short = self.lines.iter().zip(&kept).any(|(line, &kept)| !line.reported && kept < slots);
         let Some(way) = prepared.iter().find(|way| way.separated()) else { return };
@@ -100,7 +105,7 @@ impl SampleCase {
             return;
         }
         let Some(way) = frozen(market, way) else { return };
-        if short && self.runs_at(market, way.site) {
+        if short && self.is_run_at(market, way.site) {
             // Before that it is run unfrozen, and thawed too soon nothing keeps longer than unfrozen.
             let first = kept.iter().copied().min().unwrap_or(0);
             if let Some(candidate) = arrived(market, way.clone(), usize::MAX) {
@@ -110,7 +115,7 @@ impl SampleCase {
         let mut found = std::mem::take(&mut self.found);
         found.clear();
         let prepared = Preparation { way, spin_there: false };
-        let wanted = |site| by_dry_ice.contains(&site) && self.runs_at(market, site);
+        let wanted = |site| by_dry_ice.contains(&site) && self.is_run_at(market, site);
         candidates(market, market.routes, &prepared, usize::MAX, wanted, &mut found);
         let never = vec![0; self.lines.len()];
         for candidate in found.drain(..) {
@@ -119,7 +124,7 @@ impl SampleCase {
         self.found = found;
     }
 
-    fn runs_at(&self, market: &Market<'_>, site: SiteIx) -> bool {
+    fn is_run_at(&self, market: &Market<'_>, site: SiteIx) -> bool {
         self.lines.iter().any(|line| !line.reported && market.menu.runs(site, line.test))
     }
 
@@ -134,11 +139,8 @@ impl SampleCase {
             if way.thaw_in(market.snapshot, SlotIx::from_row(slot)).is_none() {
                 continue;
             }
-            let until: Vec<usize> = self
-                .lines
-                .iter()
-                .map(|line| if line.reported { 0 } else { runs_until(market, line.line, &way.stays) })
-                .collect();
+            let span = self.span(market, &way);
+            let until = self.memo.until(span);
             if number == most || until.iter().all(|&until| until <= slot) {
                 break;
             }
@@ -146,7 +148,7 @@ impl SampleCase {
                 continue;
             }
             number += 1;
-            self.admit(Offer { candidate: frozen.clone(), until, thawed: Some(slot), booked: false });
+            self.admit(Offer { candidate: frozen.clone(), span, thawed: Some(slot), booked: false });
         }
     }
 

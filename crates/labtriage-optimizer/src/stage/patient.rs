@@ -11,9 +11,10 @@ use labtriage_core::table::{CollectionPointIx, Ix, LineIx, PatientIx};
 
 use super::bench::Bench;
 use super::choice::{Choice, SampleChoice};
+use super::least::{Anew, Picked};
 use super::market::{Market, NEVER, Taken, scaled};
 use super::problem::{Stage, VisitDay};
-use super::sample::{Anew, Picked, SampleCase};
+use super::sample::SampleCase;
 
 /// Working memory of one thread.
 #[derive(Default)]
@@ -163,7 +164,7 @@ impl Chooser {
         for case in &mut self.cases[..self.opened] {
             self.otherwise.clear();
             self.otherwise.extend(case.lines.iter().map(|line| line.held));
-            total += case.least(market, &self.otherwise).cost;
+            total += case.least(market, &self.otherwise, NEVER).cost;
         }
         total.min(NEVER)
     }
@@ -185,7 +186,7 @@ impl Chooser {
             if on.cost < least.0 {
                 let day = on.facts(stage);
                 for (case, &rest) in self.cases[..self.opened].iter_mut().zip(&rest) {
-                    on.cost += of_sample(market, case, day, &mut self.otherwise, |_, _| rest).0;
+                    on.cost += of_sample(market, case, day, &mut self.otherwise, |_, _, _| rest).0;
                 }
             }
         }
@@ -201,8 +202,8 @@ impl Chooser {
             on.exact = true;
             let day = on.facts(stage);
             for case in &mut self.cases[..self.opened] {
-                on.cost += of_sample(market, case, day, &mut self.otherwise, |case, otherwise| {
-                    open_or_anew(market, case, day, otherwise).0
+                on.cost += of_sample(market, case, day, &mut self.otherwise, |case, otherwise, limit| {
+                    open_or_anew(market, case, day, otherwise, limit).0
                 })
                 .0;
             }
@@ -258,7 +259,7 @@ impl Chooser {
             self.otherwise.clear();
             let each = case.lines.iter().zip(&self.ever);
             self.otherwise.extend(each.map(|(line, &ever)| if line.open { ever.min(line.left_out) } else { 0 }));
-            rest.push(case.least(market, &self.otherwise).cost);
+            rest.push(case.least(market, &self.otherwise, NEVER).cost);
         }
         rest
     }
@@ -279,11 +280,11 @@ impl Chooser {
         let case = &mut self.cases[number];
         if let Doing::Visit(on) = doing {
             let day = on.facts(stage);
-            let (_, mut going, mixed) = of_sample(market, case, day, &mut self.otherwise, |case, otherwise| {
-                open_or_anew(market, case, day, otherwise).0
+            let (_, mut going, mixed) = of_sample(market, case, day, &mut self.otherwise, |case, otherwise, limit| {
+                open_or_anew(market, case, day, otherwise, limit).0
             });
             if mixed {
-                going.picked = open_or_anew(market, case, day, &mut self.otherwise).1;
+                going.picked = open_or_anew(market, case, day, &mut self.otherwise, NEVER).1;
             }
             // Which lines the new tube is for is known once the others have their runs.
             going.anew = None;
@@ -294,7 +295,7 @@ impl Chooser {
         }
         self.otherwise.clear();
         self.otherwise.extend(case.lines.iter().map(|line| line.held));
-        Going { picked: case.least(market, &self.otherwise).picked, anew: None }
+        Going { picked: case.least(market, &self.otherwise, NEVER).picked, anew: None }
     }
 
     fn assemble_sample(
@@ -411,13 +412,14 @@ impl OnDay {
     }
 }
 
-/// The least cost of a sample with a visit, where its lines go, and whether some are run and some re-tested.
+/// The least cost of a sample with a visit, where its lines go, and whether some are run and some re-tested; `open` says
+/// what the open ones cost at the least, if that is below a limit.
 fn of_sample(
     market: &Market<'_>,
     case: &mut SampleCase,
     day: &VisitDay,
     otherwise: &mut Vec<Scaled>,
-    open: impl FnOnce(&mut SampleCase, &mut Vec<Scaled>) -> Scaled,
+    open: impl FnOnce(&mut SampleCase, &mut Vec<Scaled>, Scaled) -> Scaled,
 ) -> (Scaled, Going, bool) {
     otherwise.clear();
     otherwise.extend(case.lines.iter().map(|line| line.left_out));
@@ -433,7 +435,7 @@ fn of_sample(
     if case.has_open() {
         let (lost, anew) = case.anew(market, day, otherwise, |line| !line.open);
         if lost < least.0 {
-            let mixed = lost + open(case, otherwise);
+            let mixed = lost + open(case, otherwise, least.0 - lost);
             if mixed < least.0 {
                 least = (mixed, Going { picked: None, anew }, true);
             }
@@ -442,18 +444,19 @@ fn of_sample(
     least
 }
 
-/// The least cost of the open lines, each run or re-tested on a day as it comes cheapest.
+/// The least cost of the open lines, each run or re-tested on a day as it comes cheapest, if that is below a limit.
 fn open_or_anew(
     market: &Market<'_>,
     case: &mut SampleCase,
     day: &VisitDay,
     otherwise: &mut Vec<Scaled>,
+    limit: Scaled,
 ) -> (Scaled, Option<Picked>) {
     let mut each = vec![NEVER; case.lines.len()];
     case.each_anew(market, day, &mut each);
     otherwise.clear();
     otherwise
         .extend(case.lines.iter().zip(each).map(|(line, anew)| if line.open { anew.min(line.left_out) } else { 0 }));
-    let least = case.least(market, otherwise);
+    let least = case.least(market, otherwise, limit);
     (least.cost, least.picked)
 }

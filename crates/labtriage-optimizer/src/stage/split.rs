@@ -8,9 +8,11 @@ use std::ops::Range;
 use labtriage_core::certificate::Scaled;
 use labtriage_core::table::{Ix, SiteIx, SlotIx};
 
+use super::least::{Least, Picked};
 use super::market::{Market, NEVER, scaled};
+use super::memo::{Memo, Span};
 use super::offers::Offer;
-use super::sample::{Least, LineCase, Picked, SampleCase};
+use super::sample::{LineCase, SampleCase};
 use super::ways::{Candidate, Preparation, aliquoted, candidates, runs_until, thrifty_slot};
 
 /// Ways on which a second container is tried, the most promising ones.
@@ -21,8 +23,8 @@ const MAINS_MAX: usize = 3;
 pub(super) struct Split {
     /// The way of the second container, which begins with that of the first up to its booking in.
     pub(super) candidate: Candidate,
-    /// Per line: until which slot, from the first.
-    pub(super) until: Vec<usize>,
+    /// Until which slot each line can be run.
+    pub(super) span: Span,
 }
 
 /// Ways for two containers of one sample, worked out when they are first of use.
@@ -32,14 +34,31 @@ pub(super) struct Splits {
     /// Offers whose ways are known, each with where they stand.
     tried: Vec<(usize, Range<usize>)>,
     found: Vec<Candidate>,
-    mains: Vec<(Scaled, usize, usize)>,
+    /// Ways that the second container may be split off on, once they are known.
+    mains: Option<Vec<Main>>,
+    promising: Vec<(Scaled, usize)>,
     first: Vec<Scaled>,
+    until: Vec<usize>,
+}
+
+/// A way that a second container may be split off on.
+#[derive(Clone, Copy, Debug)]
+struct Main {
+    offer: usize,
+    site: SiteIx,
+    /// The slot in which the first container is booked in.
+    from: usize,
+    /// Its way, its booking in and an aliquot there.
+    paid: Scaled,
+    /// What its lines cost, as the memo numbers it.
+    runs: usize,
 }
 
 impl Splits {
     pub(super) fn clear(&mut self) {
         self.known.clear();
         self.tried.clear();
+        self.mains = None;
     }
 
     pub(super) fn get(&self, number: usize) -> &Split {
@@ -49,72 +68,61 @@ impl Splits {
 
 impl SampleCase {
     /// Looks for two containers that cost less than the least found so far.
-    pub(super) fn in_two(&mut self, market: &Market<'_>, otherwise: &[Scaled], offers: &[Offer], least: &mut Least) {
+    pub(super) fn in_two(
+        &mut self,
+        market: &Market<'_>,
+        memo: &mut Memo,
+        otherwise: &[Scaled],
+        offers: &[Offer],
+        least: &mut Least,
+    ) {
         if self.lines.iter().filter(|line| line.open).count() < 2 {
             return;
         }
         let mut splits = std::mem::take(&mut self.splits);
-        let mut mains = std::mem::take(&mut splits.mains);
-        mains.clear();
-        let each = offers.iter().enumerate();
-        let below = least.cost;
-        mains.extend(
-            each.filter_map(|(number, offer)| self.main(market, otherwise, (number, offer), below, &mut splits.first)),
-        );
-        mains.sort_unstable();
-        for &(at_best, number, from) in mains.iter().take(MAINS_MAX) {
+        let mains = splits.mains.take().unwrap_or_else(|| self.mains(market, memo, offers));
+        let mut promising = std::mem::take(&mut splits.promising);
+        promising.clear();
+        let anywhere: Scaled =
+            otherwise.iter().zip(self.lowest_run()).map(|(&other, sites)| lowest(sites).min(other)).sum();
+        for (number, main) in mains.iter().enumerate().filter(|(_, main)| main.paid + anywhere < least.cost) {
+            run_first(memo, main, otherwise, &mut splits.first);
+            let at_best = main.paid + self.at_best_beside(main.site, &splits.first);
+            if at_best < least.cost {
+                promising.push((at_best, number));
+            }
+        }
+        promising.sort_unstable();
+        for &(at_best, number) in promising.iter().take(MAINS_MAX) {
             if at_best >= least.cost {
                 break;
             }
-            let offer = &offers[number];
-            self.run_first(market, otherwise, offer, from, &mut splits.first);
-            let known = self.split(market, number, offer, from, &mut splits);
-            self.of_splits(market, otherwise, (number, offer.candidate.way.site, from), (&mut splits, known), least);
+            let main = &mains[number];
+            run_first(memo, main, otherwise, &mut splits.first);
+            let known = self.split(market, memo, (main, &offers[main.offer]), &mut splits);
+            self.of_splits(market, memo, otherwise, main, (&mut splits, known), least);
         }
-        splits.mains = mains;
+        (splits.mains, splits.promising) = (Some(mains), promising);
         self.splits = splits;
     }
 
-    /// A way that the second container may be split off on, if all can cost less than a limit: what it costs at
-    /// the best, the number of the way, and the slot in which the first is booked in.
-    fn main(
-        &self,
-        market: &Market<'_>,
-        otherwise: &[Scaled],
-        (number, offer): (usize, &Offer),
-        below: Scaled,
-        first: &mut Vec<Scaled>,
-    ) -> Option<(Scaled, usize, usize)> {
-        let undivided = offer.booked || offer.thawed.is_some();
-        if undivided || !self.divides(market, &offer.candidate.way) {
-            return None;
-        }
-        let site = offer.candidate.way.site;
-        let booking = |slot| market.booking(site, slot);
-        let from = thrifty_slot(offer.candidate.from, market.snapshot.grid.len(), booking)?.row();
-        self.run_first(market, otherwise, offer, from, first);
-        let at_best = offer.candidate.price + booking(from) + self.at_best_beside(site, first);
-        // Looked up only where it can matter: it goes over all slots.
-        let at_best = if at_best < below { at_best + self.aliquot(market, site, from) } else { return None };
-        (at_best < below).then_some((at_best, number, from))
-    }
-
-    /// What each line costs when it is run from the first container, or not at all.
-    fn run_first(
-        &self,
-        market: &Market<'_>,
-        otherwise: &[Scaled],
-        offer: &Offer,
-        first: usize,
-        costs: &mut Vec<Scaled>,
-    ) {
-        let site = offer.candidate.way.site;
-        let cost = |(row, &otherwise): (usize, &Scaled)| {
-            let run = self.tested(market, row, site).get(first..offer.until[row]);
-            run.and_then(|slots| slots.iter().min()).map_or(otherwise, |&run| run.min(otherwise))
+    /// The ways that the second container may be split off on.
+    fn mains(&self, market: &Market<'_>, memo: &mut Memo, offers: &[Offer]) -> Vec<Main> {
+        let slots = market.snapshot.grid.len();
+        let mut main = |(number, offer): (usize, &Offer)| {
+            let undivided = offer.booked || offer.thawed.is_some();
+            if undivided || !self.divides(market, &offer.candidate.way) {
+                return None;
+            }
+            let site = offer.candidate.way.site;
+            memo.work_out_booking(market, site);
+            let booking = |slot: usize| memo.bookings(site).each[slot];
+            let from = thrifty_slot(offer.candidate.from, slots, booking)?.row();
+            let paid = offer.candidate.price + booking(from) + self.aliquot(market, site, from);
+            let runs = self.runs_at(market, memo, site, offer.span);
+            (paid < NEVER).then_some(Main { offer: number, site, from, paid, runs })
         };
-        costs.clear();
-        costs.extend(otherwise.iter().enumerate().map(cost));
+        offers.iter().enumerate().filter_map(&mut main).collect()
     }
 
     /// What an aliquot at a site costs at the least from a slot on.
@@ -127,7 +135,7 @@ impl SampleCase {
 
     /// What all lines cost if those that gain by it were run at one site, whenever.
     fn at_best_at(&self, site: SiteIx, first: &[Scaled]) -> Scaled {
-        first.iter().zip(self.lowest_by_site()).map(|(&first, sites)| sites[site.row()].min(first)).sum()
+        first.iter().zip(self.lowest_run()).map(|(&first, sites)| sites[site.row()].min(first)).sum()
     }
 
     /// What all lines cost if those that gain by it were run at any other site, whenever.
@@ -136,28 +144,26 @@ impl SampleCase {
             let others = sites.iter().enumerate().filter(|(other, _)| *other != site.row());
             others.map(|(_, &lowest)| lowest).min().unwrap_or(NEVER)
         };
-        first.iter().zip(self.lowest_by_site()).map(|(&first, sites)| elsewhere(sites).min(first)).sum()
+        first.iter().zip(self.lowest_run()).map(|(&first, sites)| elsewhere(sites).min(first)).sum()
     }
 
     /// The ways that begin with an offer, booked in in a slot.
     fn split(
         &self,
         market: &Market<'_>,
-        number: usize,
-        offer: &Offer,
-        first: usize,
+        memo: &mut Memo,
+        (main, offer): (&Main, &Offer),
         splits: &mut Splits,
     ) -> Range<usize> {
-        if let Some((_, known)) = splits.tried.iter().find(|(tried, _)| *tried == number) {
+        if let Some((_, known)) = splits.tried.iter().find(|(tried, _)| *tried == main.offer) {
             return known.clone();
         }
         let known = splits.known.len();
-        let site = offer.candidate.way.site;
-        let mut main = offer.candidate.way.clone();
-        main.book_in_at(market.snapshot, SlotIx::from_row(first));
+        let mut way = offer.candidate.way.clone();
+        way.book_in_at(market.snapshot, SlotIx::from_row(main.from));
         let wanted =
-            |to: SiteIx| to != site && self.lines.iter().any(|line| line.open && market.menu.runs(to, line.test));
-        for way in aliquoted(market, &main) {
+            |to: SiteIx| to != main.site && self.lines.iter().any(|line| line.open && market.menu.runs(to, line.test));
+        for way in aliquoted(market, &way) {
             let prepared = Preparation { way, spin_there: false };
             candidates(market, market.routes, &prepared, 0, wanted, &mut splits.found);
         }
@@ -171,55 +177,63 @@ impl SampleCase {
             soonest = Some((candidate.way.site, candidate.from));
             let stays = &candidate.way.stays;
             let until = |line: &LineCase| if line.open { runs_until(market, line.line, stays) } else { 0 };
-            let until: Vec<usize> = self.lines.iter().map(until).collect();
-            if until.iter().any(|&until| until > candidate.from) {
-                splits.known.push(Split { candidate, until });
+            splits.until.clear();
+            splits.until.extend(self.lines.iter().map(until));
+            if splits.until.iter().any(|&until| until > candidate.from) {
+                splits.known.push(Split { candidate, span: memo.span(&splits.until) });
             }
         }
-        splits.tried.push((number, known..splits.known.len()));
+        splits.tried.push((main.offer, known..splits.known.len()));
         known..splits.known.len()
     }
 
-    /// The least cost of the ways that begin with an offer, its site and the slot of its booking in: each line
-    /// from the container that costs less.
+    /// The least cost of the ways that begin with an offer: each line from the container that costs less.
     fn of_splits(
         &mut self,
         market: &Market<'_>,
+        memo: &mut Memo,
         otherwise: &[Scaled],
-        (number, main, first): (usize, SiteIx, usize),
+        main: &Main,
         (splits, known): (&mut Splits, Range<usize>),
         least: &mut Least,
     ) {
         for split in known {
             let facts = &splits.known[split];
-            let site = facts.candidate.way.site;
-            if facts.candidate.price + self.at_best_at(site, &splits.first) >= least.cost {
+            let (site, price) = (facts.candidate.way.site, facts.candidate.price);
+            if price + self.at_best_at(site, &splits.first) >= least.cost {
                 continue;
             }
             // Each container loses something.
-            let there = self.there.saturating_sub(self.most_dead(market, main) + self.most_dead(market, site));
-            let last = facts.until.iter().copied().max().unwrap_or(0);
-            let slots = facts.candidate.from..last;
-            if slots.is_empty() {
-                continue;
-            }
-            let each = splits.first.iter().copied().zip(facts.until.iter().copied());
-            let mut totals = std::mem::take(&mut self.totals);
-            if self.volume() > there {
-                let limit = least.cost - facts.candidate.price;
-                self.scant_totals(market, (site, slots.clone(), there), otherwise, each, limit, &mut totals);
-            } else {
-                self.totals(market, (site, slots.clone()), each, &mut totals);
-            }
-            for (from, &total) in slots.zip(&totals).rev() {
-                let total = total + facts.candidate.price;
-                let cost = if total < least.cost { total + market.booking(site, from) } else { continue };
-                if cost < least.cost {
-                    let picked = Picked { offer: number, from: first, second: Some((split, from)) };
-                    *least = Least { cost, picked: Some(picked) };
+            let there = self.there.saturating_sub(self.most_dead(market, main.site) + self.most_dead(market, site));
+            let number = self.runs_at(market, memo, site, facts.span);
+            memo.work_out_booking(market, site);
+            let (runs, bookings) = (memo.runs(number), memo.bookings(site));
+            let first = &splits.first;
+            let short = |case: &mut Self, second: &[Scaled]| {
+                if case.volume() <= there {
+                    return 0;
                 }
+                let run: Vec<Scaled> = first.iter().zip(second).map(|(first, second)| *first.min(second)).collect();
+                case.short_of_volume(there, &run, otherwise)
+            };
+            let mut cost = least.cost - price;
+            let slots = facts.candidate.from..runs.until;
+            if let Some(from) = self.first_slot(first, (runs, bookings), slots, &mut cost, short) {
+                let picked = Picked { offer: main.offer, from: main.from, second: Some((split, from)) };
+                *least = Least { cost: price + cost, picked: Some(picked) };
             }
-            self.totals = totals;
         }
     }
+}
+
+/// What each line costs when it is run from the first container, or not at all.
+fn run_first(memo: &Memo, main: &Main, otherwise: &[Scaled], costs: &mut Vec<Scaled>) {
+    costs.clear();
+    let runs = memo.runs(main.runs);
+    costs.extend(otherwise.iter().zip(runs.from(main.from)).map(|(other, run)| *other.min(run)));
+}
+
+/// The least that a line costs, given what it costs at each site.
+fn lowest(sites: &[Scaled]) -> Scaled {
+    sites.iter().copied().min().unwrap_or(NEVER)
 }
