@@ -269,6 +269,13 @@ impl<C: Send> Columns<C> {
         chosen
     }
 
+    /// The cheapest known option of an item at prices, with what it costs at them.
+    pub(super) fn cheapest(&self, item: usize, prices: &[f64]) -> Option<(&C, f64)> {
+        let priced = self.of[item].iter().map(|column| (column.choice.as_ref(), column.priced(prices)));
+        let known = priced.filter_map(|(choice, priced)| choice.map(|choice| (choice, priced)));
+        known.min_by(|one, other| one.1.total_cmp(&other.1))
+    }
+
     /// The columns of an item.
     pub(super) fn of(&self, item: usize) -> &[Column<C>] {
         &self.of[item]

@@ -100,7 +100,8 @@ pub fn solve_with<P: Problem>(
     let mut state = first(&pool, &priced, floor, settings, stop);
     tell(Phase::Assign, &state);
     let (bound, prices, split) = (priced.bound, &priced.prices, &priced.split);
-    let ground = Ground { pool: &pool, prices, bound, split, settings, solver, stop };
+    let columns = priced.columns.as_ref();
+    let ground = Ground { pool: &pool, prices, columns, bound, split, settings, solver, stop };
     by_ruins(&ground, &mut state);
     by_chains(&ground, &mut state);
     tell(Phase::Chains, &state);

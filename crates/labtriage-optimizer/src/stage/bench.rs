@@ -257,7 +257,8 @@ impl<'b> Bench<'b> {
     /// Takes an aliquot to a second site for a line that found no place; none when that is no less
     /// than it costs otherwise.
     pub(super) fn second(&mut self, case: &SampleCase, row: usize, otherwise: Scaled) -> Option<Run> {
-        if !self.ran || self.booked || case.lines[row].reported {
+        let apart = scaled(self.market.snapshot.policy.prices.aliquot);
+        if !self.ran || self.booked || case.lines[row].reported || case.lowest_run_of(row) + apart >= otherwise {
             return None;
         }
         if self.aliquot.is_some() {

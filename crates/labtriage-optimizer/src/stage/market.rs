@@ -1,12 +1,16 @@
 //! What does a use cost at the prices, and is it still there?
 
 use labtriage_core::calendar::Calendar;
+use labtriage_core::capacity::Departure;
 use labtriage_core::certificate::{SHIFT, Scaled};
+use labtriage_core::plan::Step;
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::table::{AnalyserIx, CalendarIx, CellIx, Ix, LineIx, SiteIx, SlotIx, TestIx};
+use labtriage_core::time::Instant;
 use labtriage_core::units::Cost;
 
 use crate::routes::Routes;
+use crate::way::{Way, cut_off_day};
 
 /// More than anything costs: what cannot be had.
 pub(super) const NEVER: Scaled = 1 << 54;
@@ -41,6 +45,10 @@ pub(crate) struct Menu {
     open: Vec<Vec<bool>>,
     /// Minutes from now to the end of each slot.
     pub(super) minutes: Vec<i64>,
+    /// Per slot: when the local day on which it begins is over.
+    midnights: Vec<Instant>,
+    /// Per departure: the first slot in which what it brings can be booked in, if any.
+    delivered: Vec<Option<usize>>,
 }
 
 impl Menu {
@@ -69,7 +77,25 @@ impl Menu {
             runs,
             open: network.calendars.iter().map(opens).collect(),
             minutes: grid.slots().map(|slot| i64::from(grid.end(slot).since(snapshot.now).get())).collect(),
+            midnights: grid.slots().map(|slot| network.zone.at(grid.day(slot).plus_days(1), 0)).collect(),
+            delivered: snapshot.departures.iter().map(|departure| delivered(snapshot, departure)).collect(),
         }
+    }
+
+    /// The first slot in which a tube on its way can be booked in where it is.
+    pub(super) fn first_booking(&self, snapshot: &Snapshot, way: &Way) -> Option<usize> {
+        if let Some(Step::Send(departure)) = way.steps().last() {
+            return self.delivered[departure.row()].map(|slot| slot.max(way.slot.row()));
+        }
+        let slot = snapshot.grid.slot_at(way.earliest())?;
+        if way.by_courier() && snapshot.network.sites[way.site].partner.is_some() {
+            let day = cut_off_day(snapshot, way.site, way.earliest(), true);
+            return (slot.max(way.slot).row()..snapshot.grid.len())
+                .find(|&slot| snapshot.grid.day(SlotIx::from_row(slot)) >= day);
+        }
+        // A slot in which a day ends takes nothing that comes on the next.
+        let first = slot.row() + usize::from(way.earliest() >= self.midnights[slot.row()]);
+        Some(first.max(way.slot.row())).filter(|&slot| slot < snapshot.grid.len())
     }
 
     pub(super) fn of(&self, site: SiteIx, test: TestIx) -> &[Runs] {
@@ -90,6 +116,14 @@ impl Menu {
     }
 }
 
+/// The first slot in which what a courier brings can be booked in; none beyond the horizon.
+fn delivered(snapshot: &Snapshot, departure: &Departure) -> Option<usize> {
+    let (grid, site) = (&snapshot.grid, snapshot.network.couriers[departure.courier].to);
+    let first_day = cut_off_day(snapshot, site, departure.arrives, true);
+    let from = grid.slot_at(departure.arrives)?.row();
+    (from..grid.len()).find(|&slot| grid.day(SlotIx::from_row(slot)) >= first_day)
+}
+
 /// Prices, and what is left.
 #[derive(Clone, Copy)]
 pub(super) struct Market<'a> {
@@ -98,8 +132,43 @@ pub(super) struct Market<'a> {
     pub(super) routes: &'a Routes,
     pub(super) prices: &'a [Scaled],
     pub(super) left: &'a [u64],
-    /// Per site and slot: booking in, where that was worked out for many; else empty.
-    pub(super) booked: &'a [Scaled],
+    /// What was worked out for many.
+    pub(super) shared: &'a Shared,
+}
+
+/// What prices alone say, as long as there is as much left as a stage began with. Empty until it is worked out.
+#[derive(Default)]
+pub(super) struct Shared {
+    /// Per site and slot: booking in.
+    booked: Vec<Scaled>,
+    /// Per site, test and slot: the cheapest analyser.
+    work: Vec<Scaled>,
+}
+
+/// Nothing worked out.
+pub(super) static NOTHING_SHARED: Shared = Shared { booked: Vec::new(), work: Vec::new() };
+
+impl Shared {
+    pub(super) fn clear(&mut self) {
+        self.booked.clear();
+        self.work.clear();
+    }
+
+    /// Works out what is not yet known, on a market that knows nothing.
+    pub(super) fn work_out(&mut self, market: &Market<'_>) {
+        if !self.booked.is_empty() {
+            return;
+        }
+        let slots = market.menu.minutes.len();
+        for site in market.snapshot.network.sites.indices() {
+            self.booked.extend((0..slots).map(|slot| market.work_out_booking(site, slot)));
+            for test in market.snapshot.catalogue.tests.indices() {
+                let first = self.work.len();
+                self.work.resize(first + slots, NEVER);
+                market.work_by_slot(site, test, &mut self.work[first..]);
+            }
+        }
+    }
 }
 
 /// What one patient has already taken while its own choice is put together.
@@ -146,15 +215,8 @@ impl Market<'_> {
 
     /// Reception, and a partner's quota.
     pub(super) fn booking(&self, site: SiteIx, slot: usize) -> Scaled {
-        let known = self.booked.get(site.row() * self.menu.minutes.len() + slot);
+        let known = self.shared.booked.get(site.row() * self.menu.minutes.len() + slot);
         known.copied().unwrap_or_else(|| self.work_out_booking(site, slot))
-    }
-
-    /// The same for every site and slot.
-    pub(super) fn work_out_bookings(&self) -> Vec<Scaled> {
-        let slots = || 0..self.menu.minutes.len();
-        let sites = self.snapshot.network.sites.indices();
-        sites.flat_map(|site| slots().map(move |slot| self.work_out_booking(site, slot))).collect()
     }
 
     fn work_out_booking(&self, site: SiteIx, slot: usize) -> Scaled {
@@ -174,8 +236,17 @@ impl Market<'_> {
         NEVER.min(time + stock)
     }
 
-    /// The same in every slot, where it is less than in `least`.
-    pub(super) fn work_by_slot(&self, runs: &Runs, least: &mut [Scaled]) {
+    /// The price of a test on the cheapest analyser of a site in every slot.
+    pub(super) fn work_by_slot(&self, site: SiteIx, test: TestIx, least: &mut [Scaled]) {
+        let first = (site.row() * self.menu.tests + test.row()) * least.len();
+        match self.shared.work.get(first..first + least.len()) {
+            Some(known) => least.copy_from_slice(known),
+            None => self.menu.of(site, test).iter().for_each(|runs| self.work_on_by_slot(runs, least)),
+        }
+    }
+
+    /// The same on an analyser, where it is less than in `least`.
+    fn work_on_by_slot(&self, runs: &Runs, least: &mut [Scaled]) {
         if runs.run_days.is_some() {
             for (slot, least) in least.iter_mut().enumerate() {
                 *least = self.work(runs, slot, |cell, amount| self.price(cell, amount)).min(*least);

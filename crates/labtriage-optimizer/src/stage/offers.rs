@@ -128,13 +128,11 @@ impl SampleCase {
         self.lines.iter().any(|line| !line.reported && market.menu.runs(site, line.test))
     }
 
-    /// Thawed in each slot from one on, so often at the most, in which that keeps a line longer than it keeps otherwise.
+    /// Thawed, so often at the most, in slots that suit a line or all lines best, where that keeps a line longer than
+    /// it keeps otherwise.
     fn offer_thawed(&mut self, market: &Market<'_>, frozen: &Candidate, first: usize, kept: &[usize], most: usize) {
         let mut number = 0;
-        for slot in first.max(frozen.from)..market.snapshot.grid.len() {
-            if !self.cheapest_at_once(market, frozen.way.site, slot) {
-                continue;
-            }
+        for slot in self.thaw_slots(market, frozen.way.site, first.max(frozen.from), kept) {
             let mut way = frozen.way.clone();
             if way.thaw_in(market.snapshot, SlotIx::from_row(slot)).is_none() {
                 continue;
@@ -152,11 +150,19 @@ impl SampleCase {
         }
     }
 
-    /// Whether a test of any line costs no more in a slot than in the next; if not, it had better be thawed later.
-    fn cheapest_at_once(&self, market: &Market<'_>, site: SiteIx, slot: usize) -> bool {
-        (0..self.lines.len()).any(|row| {
+    /// The slot from one on in which each line costs least at a site when it keeps no longer, and in which all do.
+    fn thaw_slots(&self, market: &Market<'_>, site: SiteIx, first: usize, kept: &[usize]) -> Vec<usize> {
+        let slots = market.snapshot.grid.len();
+        let mut all = vec![0; slots];
+        let mut found = Vec::with_capacity(self.lines.len() + 1);
+        for (row, line) in self.lines.iter().enumerate().filter(|(_, line)| !line.reported) {
             let tested = self.tested(market, row, site);
-            tested[slot] < NEVER && tested.get(slot + 1).is_none_or(|&next| tested[slot] <= next)
-        })
+            all.iter_mut().zip(tested).for_each(|(all, &tested)| *all += tested.min(line.left_out));
+            found.extend((first.max(kept[row])..slots).filter(|&slot| tested[slot] < NEVER).min_by_key(|&slot| tested[slot]));
+        }
+        found.extend((first..slots).min_by_key(|&slot| all[slot]));
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 }

@@ -12,7 +12,7 @@ use labtriage_core::table::{CollectionPointIx, Ix, LineIx, PatientIx};
 use super::bench::Bench;
 use super::choice::{Choice, SampleChoice};
 use super::least::{Anew, Picked};
-use super::market::{Market, NEVER, Taken, scaled};
+use super::market::{Market, NEVER, NOTHING_SHARED, Taken, scaled};
 use super::problem::{Stage, VisitDay};
 use super::sample::SampleCase;
 
@@ -127,7 +127,7 @@ impl Chooser {
         let mut samples = Vec::with_capacity(self.opened);
         for number in 0..self.opened {
             self.taken.clear();
-            let beside = Market { left, booked: &[], ..*market };
+            let beside = Market { left, shared: &NOTHING_SHARED, ..*market };
             let sample = self.cases[number].sample?;
             self.cases[number].open(stage, &beside, sample);
             let going = self.going(stage, &beside, number, doing, recalled);
@@ -155,7 +155,7 @@ impl Chooser {
         let alone = |case: &mut SampleCase| case.alone(market).cost;
         let without = burden + self.cases[..self.opened].iter_mut().map(alone).sum::<Scaled>().min(NEVER);
         let mut least = if without < not { (without, Doing::WithoutDate) } else { (not, Doing::NotRecalled) };
-        self.visits(stage, market, patient, burden, &mut least);
+        self.visits(stage, market, patient, (burden, lowest), &mut least);
         least.1
     }
 
@@ -175,19 +175,18 @@ impl Chooser {
         stage: &Stage<'_>,
         market: &Market<'_>,
         patient: PatientIx,
-        burden: Scaled,
+        (burden, lowest): (Scaled, Scaled),
         least: &mut (Scaled, Doing),
     ) {
         self.possible_visits(stage, market, patient);
         let mut days = std::mem::take(&mut self.days);
+        days.retain(|on| burden + on.visit + lowest < least.0);
         let rest = self.run_or_ever_anew(stage, market, &days);
         for on in &mut days {
             on.cost = burden + on.visit;
-            if on.cost < least.0 {
-                let day = on.facts(stage);
-                for (case, &rest) in self.cases[..self.opened].iter_mut().zip(&rest) {
-                    on.cost += of_sample(market, case, day, &mut self.otherwise, |_, _, _| rest).0;
-                }
+            let day = on.facts(stage);
+            for (case, &rest) in self.cases[..self.opened].iter_mut().zip(&rest) {
+                on.cost += of_sample(market, case, day, &mut self.otherwise, |_, _, _| rest).0;
             }
         }
         while let Some(on) = days.iter_mut().min_by_key(|on| on.cost) {

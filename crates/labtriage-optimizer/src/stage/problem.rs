@@ -15,7 +15,7 @@ use labtriage_core::time::{Day, Instant};
 use labtriage_core::viability::fresh_clock;
 
 use super::choice::{Choice, line_cost};
-use super::market::{Market, Menu};
+use super::market::{Market, Menu, NOTHING_SHARED, Shared};
 use super::patient::Chooser;
 use crate::engine::Problem;
 use crate::greedy::Planner;
@@ -184,7 +184,7 @@ impl<'a> Stage<'a> {
 
     pub(super) fn market<'m>(&'m self, prices: &'m [Scaled], left: &'m [u64]) -> Market<'m> {
         let (snapshot, routes) = (self.planner.snapshot, &self.planner.routes);
-        Market { snapshot, menu: &self.ground.menu, routes, prices, left, booked: &[] }
+        Market { snapshot, menu: &self.ground.menu, routes, prices, left, shared: &NOTHING_SHARED }
     }
 }
 
@@ -195,8 +195,7 @@ pub(crate) struct Scratch<'a> {
     /// The prices that all the rest is of.
     seen: Vec<f64>,
     whole: Prices,
-    /// Booking in while there is as much left as the stage began with; empty until it is of use.
-    booked: Vec<Scaled>,
+    shared: Shared,
     tables: Option<Tables<'a>>,
 }
 
@@ -207,7 +206,7 @@ impl<'a> Scratch<'a> {
             self.seen.clear();
             self.seen.extend_from_slice(prices);
             self.whole = whole_prices(prices);
-            self.booked.clear();
+            self.shared.clear();
             self.tables = None;
         }
     }
@@ -229,7 +228,7 @@ impl<'a> Problem for Stage<'a> {
             minimum: patient::Scratch::default(),
             seen: Vec::new(),
             whole: Prices::free(0),
-            booked: Vec::new(),
+            shared: Shared::default(),
             tables: None,
         }
     }
@@ -244,13 +243,11 @@ impl<'a> Problem for Stage<'a> {
 
     fn cheapest(&self, item: usize, prices: &[f64], left: Option<&[u64]>, scratch: &mut Scratch<'a>) -> Option<Choice> {
         scratch.see(prices);
-        let Scratch { chooser, whole, booked, .. } = scratch;
+        let Scratch { chooser, whole, shared, .. } = scratch;
         let mut market = self.market(whole.all().as_slice(), left.unwrap_or(&self.limits));
         if left.is_none() {
-            if booked.is_empty() {
-                *booked = market.work_out_bookings();
-            }
-            market.booked = booked;
+            shared.work_out(&market);
+            market.shared = shared;
         }
         chooser.choose(self, &market, self.patients[item])
     }

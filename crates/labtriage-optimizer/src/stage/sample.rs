@@ -187,11 +187,10 @@ impl SampleCase {
                 }
                 let first = (row * sites + site.row()) * slots;
                 let tested = &mut self.tested[first..first + slots];
-                let runs = market.menu.of(site, case.test);
-                if runs.is_empty() {
+                if !market.menu.runs(site, case.test) {
                     continue;
                 }
-                runs.iter().for_each(|runs| market.work_by_slot(runs, tested));
+                market.work_by_slot(site, case.test, tested);
                 let (mut out, mut lowest) = (NEVER, NEVER);
                 for ((tested, report), result) in tested.iter_mut().zip(market.reporting(site)).zip(&self.results).rev()
                 {
@@ -214,6 +213,11 @@ impl SampleCase {
             lowest.extend(market.snapshot.network.sites.indices().map(least));
         }
         self.lowest_run = lowest;
+    }
+
+    /// The least that a line costs when it is run from the sample at any site.
+    pub(super) fn lowest_run_of(&self, row: usize) -> Scaled {
+        self.lowest_run().nth(row).and_then(|sites| sites.iter().min()).map_or(NEVER, |&lowest| lowest)
     }
 
     /// What a test costs a line at a site, per slot.

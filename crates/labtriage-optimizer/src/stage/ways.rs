@@ -12,7 +12,7 @@ use labtriage_core::viability::{Clock, Stay};
 use super::market::{Market, NEVER, scaled};
 use crate::routes::{Itinerary, Routes};
 use crate::uses;
-use crate::way::{Way, cut_off_day};
+use crate::way::Way;
 
 /// A way up to the booking in.
 #[derive(Clone, Debug)]
@@ -167,7 +167,7 @@ fn couriers<'r>(market: &'r Market<'_>, way: &'r Way, between: &'r [Itinerary]) 
 
 /// A way that is at its site, with the first slot in which it can be booked in.
 pub(super) fn arrived(market: &Market<'_>, way: Way, preparation: usize) -> Option<Candidate> {
-    let from = first_booking(market, &way)?;
+    let from = market.menu.first_booking(market.snapshot, &way)?;
     let price = price_of(market, &way);
     (price < NEVER).then_some(Candidate { way, from, price, preparation })
 }
@@ -178,14 +178,6 @@ pub(super) fn price_of(market: &Market<'_>, way: &Way) -> Scaled {
     let mut price: Scaled = way.steps().iter().map(|&step| scaled(step_cost(snapshot, step))).sum();
     uses::of_steps(snapshot, way.sample, way.steps(), &mut |cell, amount| price += market.price(cell, amount));
     price
-}
-
-/// The first slot in which a tube on its way can be booked in where it is.
-pub(super) fn first_booking(market: &Market<'_>, way: &Way) -> Option<usize> {
-    let snapshot = market.snapshot;
-    let first_day = cut_off_day(snapshot, way.site, way.earliest(), way.by_courier());
-    let from = snapshot.grid.slot_at(way.earliest())?.max(way.slot).row();
-    (from..snapshot.grid.len()).find(|&slot| snapshot.grid.day(SlotIx::from_row(slot)) >= first_day)
 }
 
 /// Until which slot a line can be run on a tube kept like this, from the first.

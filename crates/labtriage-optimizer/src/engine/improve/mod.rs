@@ -13,6 +13,7 @@ use rayon::prelude::*;
 
 pub(super) use ruin::by_ruins;
 
+use super::columns::Columns;
 use super::rng::Random;
 use super::scratch::Pool;
 use super::solver::LinearSolver;
@@ -35,6 +36,8 @@ const SWEPT_MAX: usize = 5_000_000;
 pub(super) struct Ground<'a, 'p, P: Problem> {
     pub(super) pool: &'a Pool<'p, P>,
     pub(super) prices: &'a [f64],
+    /// The options that were seen while prices were learned.
+    pub(super) columns: Option<&'a Columns<P::Choice>>,
     /// What no plan can cost less than.
     pub(super) bound: f64,
     /// Items that the relaxation splits.

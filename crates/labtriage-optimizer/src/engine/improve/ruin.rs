@@ -65,9 +65,17 @@ pub(in crate::engine) fn by_ruins<P: Problem>(ground: &Ground<'_, '_, P>, state:
     }
 }
 
-/// Each item's cheapest option at the prices; none when stopped. One call of the oracle per item.
+/// Each item's cheapest option at the prices, of those that are known where any are; none when stopped. At most one
+/// call of the oracle per item.
 fn wishes<P: Problem>(ground: &Ground<'_, '_, P>) -> Option<Vec<Option<Wish<P::Choice>>>> {
     let problem = ground.pool.problem;
+    if let Some(columns) = ground.columns {
+        let cheapest = |item: usize| {
+            let (choice, priced) = columns.cheapest(item, ground.prices)?;
+            Some(Wish { choice: choice.clone(), priced })
+        };
+        return Some((0..problem.items()).map(cheapest).collect());
+    }
     let items: Vec<usize> = (0..problem.items()).collect();
     let mut wishes = Vec::with_capacity(items.len());
     for piece in items.chunks(PIECE) {

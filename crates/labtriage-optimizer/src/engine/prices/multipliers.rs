@@ -36,8 +36,8 @@ const BELOW: (usize, f64) = (6, 2e-3);
 const MET: f64 = 2e-4;
 /// Columns of all items, about, and the fewest and most of one.
 const COLUMNS: (usize, usize, usize) = (300_000, 8, 30);
-/// Items up to which prices are compared over all of them.
-const JUDGED_MAX: usize = 4_000;
+/// Items that prices are compared over, at the most.
+const JUDGED_MAX: usize = 1_000;
 
 /// Prices with the options that led to them.
 pub(super) struct Multipliers<C> {
@@ -238,7 +238,7 @@ pub(in crate::engine) fn slopes(prices: &[f64], scale: &[f64], limits: &[u64]) -
     each.map(|((price, scale), limit)| price.max(*scale) / (*limit).max(1) as f64).collect()
 }
 
-/// Compares prices by their bound over all items, or over a fixed sample of very many.
+/// Compares prices by their bound over all items, or over a fixed sample of many.
 pub(super) struct Judge<'p, P: Problem> {
     pool: &'p Pool<'p, P>,
     sample: Vec<usize>,
