@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::Problem;
 
 /// Items that one thread works through at a time. Fixed, so that sums do not depend on the threads.
-const CHUNK: usize = 32;
+const CHUNK: usize = 4;
 /// Items whose answers are held at a time.
 const BLOCK: usize = 16_384;
 
