@@ -52,6 +52,38 @@ impl SampleCase {
         least
     }
 
+    /// What its lines cost when they are run where the least of them at other prices was found.
+    pub(super) fn cost_of(&mut self, tables: &Tables<'_>, otherwise: &[Scaled], ran: Ran) -> Scaled {
+        let (free, origin) = (self.placed(tables), self.origin(tables));
+        let runs = std::mem::take(&mut self.runs);
+        let at = |(way, site): (Handling, SiteIx), slot| runs.at((way.window, site.row()), way.spun.0).from(slot);
+        let reached = |(way, site): (Handling, SiteIx), slot: usize| {
+            let reach = self.travel(tables, way).reach(origin, site, way.later())[slot];
+            if free { 0 } else { reach + tables.of_site(&tables.book, site)[slot] }
+        };
+        let cost = match ran {
+            Ran::Nothing => otherwise.iter().sum(),
+            Ran::OneSite { way, site, from } => {
+                let run = at((way, site), from);
+                let base = self.handling(tables, way, origin, site) + reached((way, site), from);
+                let short = if self.scant { self.first_short(tables, otherwise, run, site) } else { 0 };
+                base + or_run(otherwise, run) + short
+            }
+            Ran::TwoSites { first: (one, first, from), second: (other, second, sent) } => {
+                let split = self.travel(tables, other).split(origin, first, second)[sent];
+                let split = if free { 0 } else { split + tables.of_site(&tables.book, second)[sent] };
+                let base = self.handling(tables, other, origin, first) + reached((one, first), from) + split;
+                let each: Vec<Scaled> =
+                    otherwise.iter().zip(at((one, first), from)).map(|(other, run)| *other.min(run)).collect();
+                let run = at((other, second), sent);
+                let short = if self.scant { self.second_short(tables, otherwise, &each, run) } else { 0 };
+                base + or_run(&each, run) + short
+            }
+        };
+        self.runs = runs;
+        cost
+    }
+
     /// Works out how it may be handled.
     pub(super) fn list_ways(&mut self, tables: &Tables<'_>) {
         let (sites, slots) = (tables.facts.snapshot.network.sites.len(), tables.facts.slots);

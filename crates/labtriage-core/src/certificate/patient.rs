@@ -20,19 +20,26 @@ pub struct Scratch {
     cases: Vec<SampleCase>,
     opened: usize,
     days: Vec<OnDay>,
+    /// Per sample: where its lines are run when the patient is not recalled.
+    kept: Vec<Ran>,
+    /// Per sample: its open lines at the least, run or re-tested on whatever day.
+    rest: Vec<Least>,
+    /// What was found of each sample on the days looked at closely, one day after the other.
+    found: Vec<OfSample>,
     /// What each line of a sample costs when it is not run from the sample.
     otherwise: Vec<Scaled>,
     ever: Vec<Scaled>,
 }
 
-/// A visit, with a lower bound on what everything costs then; exact once nothing is left out of it.
+/// A visit, with a lower bound on what everything costs then.
 #[derive(Clone, Copy, Debug)]
 struct OnDay {
     point: CollectionPointIx,
     day: usize,
     visit: Scaled,
     cost: Scaled,
-    exact: bool,
+    /// Once nothing is left out of the cost: where among all that was found that of its samples begins.
+    exact: Option<usize>,
 }
 
 /// How a patient's lines cost least.
@@ -40,7 +47,7 @@ struct OnDay {
 enum Way {
     NotRecalled,
     WithoutDate,
-    Visit { point: CollectionPointIx, day: usize },
+    Visit { point: CollectionPointIx, day: usize, found: usize },
 }
 
 /// The least cost of the lines of a patient in the stage, with all that its uses cost at these
@@ -96,7 +103,7 @@ impl Scratch {
         if without_date < least.0 {
             least = (without_date, Way::WithoutDate);
         }
-        self.visits(tables, patient, fixed + burden, &mut least);
+        self.visits(tables, patient, (fixed + burden, at_best), &mut least);
         least
     }
 
@@ -107,35 +114,44 @@ impl Scratch {
     /// Each line is run or held.
     fn run_or(&mut self, tables: &Tables<'_>) -> Scaled {
         let mut total: Scaled = 0;
+        self.kept.clear();
         for case in &mut self.cases[..self.opened] {
             self.otherwise.clear();
             self.otherwise.extend(case.lines.iter().map(|line| line.held));
-            total += case.least(tables, &self.otherwise).cost;
+            let least = case.least(tables, &self.otherwise);
+            self.kept.push(least.ran);
+            total += least.cost;
         }
         total.min(NEVER)
     }
 
-    /// Tries every visit; a visit is looked at closely only when it may be the best.
-    fn visits(&mut self, tables: &Tables<'_>, patient: PatientIx, base: Scaled, least: &mut (Scaled, Way)) {
+    /// Tries every visit; a visit is looked at closely only when it may be the best. Given what is paid with every
+    /// visit, and what all lines cost at the best.
+    fn visits(
+        &mut self,
+        tables: &Tables<'_>,
+        patient: PatientIx,
+        (base, at_best): (Scaled, Scaled),
+        least: &mut (Scaled, Way),
+    ) {
         self.possible_visits(tables, patient);
         let mut days = std::mem::take(&mut self.days);
-        let rest = self.run_or_ever_anew(tables, &days);
+        days.retain(|on| base + on.visit + at_best < least.0);
+        self.run_or_ever_anew(tables, &days);
         for on in &mut days {
-            on.cost = base + on.visit;
-            if on.cost < least.0 {
-                on.cost += self.roughly(tables, on, &rest);
-            }
+            on.cost = base + on.visit + self.roughly(tables, on);
         }
+        self.found.clear();
         while let Some(on) = days.iter_mut().min_by_key(|on| on.cost) {
             if on.cost >= least.0 {
                 break;
             }
-            if on.exact {
-                *least = (on.cost, Way::Visit { point: on.point, day: on.day });
+            if let Some(found) = on.exact {
+                *least = (on.cost, Way::Visit { point: on.point, day: on.day, found });
                 break;
             }
+            on.exact = Some(self.found.len());
             on.cost = base + on.visit + self.exactly(tables, on);
-            on.exact = true;
         }
         self.days = days;
     }
@@ -165,18 +181,18 @@ impl Scratch {
                     None => tables.visit(point, facts.day),
                 };
                 if visit < NEVER {
-                    self.days.push(OnDay { point, day, visit, cost: NEVER, exact: false });
+                    self.days.push(OnDay { point, day, visit, cost: NEVER, exact: None });
                 }
             }
         }
     }
 
     /// Per sample: what its open lines cost at the least, run or re-tested on whatever day.
-    fn run_or_ever_anew(&mut self, tables: &Tables<'_>, days: &[OnDay]) -> Vec<Scaled> {
-        let mut rest = Vec::with_capacity(self.opened);
+    fn run_or_ever_anew(&mut self, tables: &Tables<'_>, days: &[OnDay]) {
+        self.rest.clear();
         for case in &mut self.cases[..self.opened] {
-            if !case.recallable || !case.has_open() {
-                rest.push(0);
+            if days.is_empty() || !case.recallable || !case.has_open() {
+                self.rest.push(Least { cost: 0, ran: Ran::Nothing });
                 continue;
             }
             self.ever.clear();
@@ -187,71 +203,56 @@ impl Scratch {
             self.otherwise.clear();
             let each = case.lines.iter().zip(&self.ever);
             self.otherwise.extend(each.map(|(line, &ever)| if line.open() { ever.min(line.left_out) } else { 0 }));
-            rest.push(case.least(tables, &self.otherwise).cost);
+            self.rest.push(case.least(tables, &self.otherwise));
         }
-        rest
     }
 
     /// What all samples cost at the least with this visit, open lines re-tested on whatever day.
-    fn roughly(&mut self, tables: &Tables<'_>, on: &OnDay, rest: &[Scaled]) -> Scaled {
+    fn roughly(&mut self, tables: &Tables<'_>, on: &OnDay) -> Scaled {
         let day = on.facts(tables);
         let mut total: Scaled = 0;
-        for (case, &rest) in self.cases[..self.opened].iter_mut().zip(rest) {
-            total += of_sample(tables, case, day, &mut self.otherwise, |_, _, _, _| rest).cost;
+        for (case, &rest) in self.cases[..self.opened].iter_mut().zip(&self.rest) {
+            total += of_sample(tables, case, day, &mut self.otherwise, |_, _, _| rest).cost;
         }
         total.min(NEVER)
     }
 
-    /// What all samples cost at the least with this visit.
+    /// What all samples cost at the least with this visit; what is found of each is kept.
     fn exactly(&mut self, tables: &Tables<'_>, on: &OnDay) -> Scaled {
         let day = on.facts(tables);
         let mut total: Scaled = 0;
-        for case in &mut self.cases[..self.opened] {
-            total += of_sample(tables, case, day, &mut self.otherwise, |case, day, otherwise, limit| {
-                open_or_anew(tables, case, day, otherwise, limit).cost
-            })
-            .cost;
+        for (case, rest) in self.cases[..self.opened].iter_mut().zip(&self.rest) {
+            let found = of_sample(tables, case, day, &mut self.otherwise, |case, otherwise, limit| {
+                open_or_anew(tables, case, day, otherwise, (limit, rest))
+            });
+            self.found.push(found);
+            total += found.cost;
         }
         total.min(NEVER)
     }
 
     /// Tells what the cheapest way uses.
     fn charge(&mut self, tables: &Tables<'_>, patient: PatientIx, way: Way, add: Add<'_>) {
-        if let Way::Visit { point, day } = way {
+        if let Way::Visit { point, day, .. } = way {
             let facts = &tables.facts.visit_days[point.row()][day];
             let capacity = &tables.facts.snapshot.capacity;
             let given = tables.before.visit_of(patient).is_some();
             let cells = [capacity.visits(point, facts.day), capacity.recall_cap(facts.day)];
             cells.into_iter().flatten().filter(|_| !given).for_each(|cell| add(cell, 1));
         }
-        for case in &mut self.cases[..self.opened] {
+        for (number, case) in self.cases[..self.opened].iter_mut().enumerate() {
+            let out = |line: &LineCase| if matches!(way, Way::NotRecalled) { line.held } else { line.left_out };
             self.otherwise.clear();
-            match way {
-                Way::NotRecalled => {
-                    self.otherwise.extend(case.lines.iter().map(|line| line.held));
-                    let ran = case.least(tables, &self.otherwise).ran;
-                    charge_sample(tables, case, ran, None, &self.otherwise, add);
+            self.otherwise.extend(case.lines.iter().map(out));
+            let (ran, anew) = match way {
+                Way::NotRecalled => (self.kept[number], None),
+                Way::WithoutDate => (case.alone(tables).ran, None),
+                Way::Visit { point, day, found } => {
+                    let (day, found) = (&tables.facts.visit_days[point.row()][day], self.found[found + number]);
+                    (found.ran, found.anew.map(|anew| Retests { day, anew, mixed: found.mixed }))
                 }
-                Way::WithoutDate => {
-                    self.otherwise.extend(case.lines.iter().map(|line| line.left_out));
-                    let ran = case.least(tables, &self.otherwise).ran;
-                    charge_sample(tables, case, ran, None, &self.otherwise, add);
-                }
-                Way::Visit { point, day } => {
-                    let day = &tables.facts.visit_days[point.row()][day];
-                    let found = of_sample(tables, case, day, &mut self.otherwise, |case, day, otherwise, limit| {
-                        open_or_anew(tables, case, day, otherwise, limit).cost
-                    });
-                    let ran = match found.mixed {
-                        true => open_or_anew(tables, case, day, &mut self.otherwise, NEVER).ran,
-                        false => found.ran,
-                    };
-                    self.otherwise.clear();
-                    self.otherwise.extend(case.lines.iter().map(|line| line.left_out));
-                    let anew = found.anew.map(|anew| Retests { day, anew, mixed: found.mixed });
-                    charge_sample(tables, case, ran, anew, &self.otherwise, add);
-                }
-            }
+            };
+            charge_sample(tables, case, ran, anew, &self.otherwise, add);
         }
     }
 }
@@ -263,6 +264,7 @@ impl OnDay {
 }
 
 /// The least cost of a sample with a visit, and how it comes about.
+#[derive(Clone, Copy, Debug)]
 struct OfSample {
     cost: Scaled,
     ran: Ran,
@@ -281,13 +283,13 @@ struct Retests<'d> {
 }
 
 /// All lines run or left out; all re-tested or left out; or some run and some re-tested, where
-/// `open` says what the open ones cost at the least, if that is below a limit.
+/// `open` says how the open ones cost least, if that is below a limit.
 fn of_sample(
     tables: &Tables<'_>,
     case: &mut SampleCase,
     day: &VisitDay,
     otherwise: &mut Vec<Scaled>,
-    open: impl FnOnce(&mut SampleCase, &VisitDay, &mut Vec<Scaled>, Scaled) -> Scaled,
+    open: impl FnOnce(&mut SampleCase, &mut Vec<Scaled>, Scaled) -> Least,
 ) -> OfSample {
     otherwise.clear();
     otherwise.extend(case.lines.iter().map(|line| line.left_out));
@@ -303,9 +305,9 @@ fn of_sample(
     if case.has_open() {
         let (lost, anew) = case.anew(tables, day, otherwise, |line| !line.open());
         if lost < least.cost {
-            let mixed = lost + open(case, day, otherwise, least.cost - lost);
-            if mixed < least.cost {
-                least = OfSample { cost: mixed, ran: Ran::Nothing, anew, mixed: true };
+            let open = open(case, otherwise, least.cost - lost);
+            if lost + open.cost < least.cost {
+                least = OfSample { cost: lost + open.cost, ran: open.ran, anew, mixed: true };
             }
         }
     }
@@ -313,20 +315,28 @@ fn of_sample(
 }
 
 /// The least cost of the open lines of a sample, each run or re-tested on a day as it comes cheapest, if that is below
-/// a limit.
+/// a limit; given what they cost at the least on whatever day.
 fn open_or_anew(
     tables: &Tables<'_>,
     case: &mut SampleCase,
     day: &VisitDay,
     otherwise: &mut Vec<Scaled>,
-    limit: Scaled,
+    (limit, ever): (Scaled, &Least),
 ) -> Least {
+    if ever.cost >= limit {
+        return Least { cost: limit, ran: Ran::Nothing };
+    }
     let mut each = vec![NEVER; case.lines.len()];
     case.each_anew(tables, day, &mut each);
     otherwise.clear();
     otherwise
         .extend(case.lines.iter().zip(each).map(|(line, anew)| if line.open() { anew.min(line.left_out) } else { 0 }));
-    case.least_below(tables, otherwise, limit)
+    // What is best on whatever day mostly is on this one.
+    let same = case.cost_of(tables, otherwise, ever.ran);
+    if same <= ever.cost {
+        return Least { cost: same, ran: ever.ran };
+    }
+    case.least_below(tables, otherwise, limit.min(same + 1))
 }
 
 /// Tells what the lines of a sample use, each where it costs least.

@@ -31,9 +31,9 @@ pub(super) struct RunsAt<'r> {
     least: &'r [Scaled],
 }
 
-impl RunsAt<'_> {
+impl<'r> RunsAt<'r> {
     /// Per line: run in a slot before the last or later.
-    pub(super) fn from(&self, slot: usize) -> &[Scaled] {
+    pub(super) fn from(&self, slot: usize) -> &'r [Scaled] {
         let first = slot.max(self.spun) * self.lines;
         &self.least[first..first + self.lines]
     }

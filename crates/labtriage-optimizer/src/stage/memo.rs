@@ -34,9 +34,9 @@ pub(super) struct RunsAt<'m> {
     least: &'m [Scaled],
 }
 
-impl RunsAt<'_> {
+impl<'m> RunsAt<'m> {
     /// Per line: run in a slot or later.
-    pub(super) fn from(&self, slot: usize) -> &[Scaled] {
+    pub(super) fn from(&self, slot: usize) -> &'m [Scaled] {
         &self.least[slot * self.lines..(slot + 1) * self.lines]
     }
 }
