@@ -3,7 +3,7 @@
 //! Sites that cannot be the best even if nothing were booked in are passed over.
 
 use super::runs::{Runs, RunsAt};
-use super::sample::{Handling, Least, LineCase, Ran, SampleCase, bit};
+use super::sample::{ANYWHERE, Handling, Least, LineCase, Ran, SampleCase, bit};
 use super::tables::Tables;
 use super::travel::{Pair, Travel};
 use super::volume::{Wanted, left_out_at_least};
@@ -90,18 +90,21 @@ impl SampleCase {
         let (mut ways, mut runs) = (std::mem::take(&mut self.ways), std::mem::take(&mut self.runs));
         ways.clear();
         runs.clear((sites, slots, self.lines.len()));
-        let mut add = |handled: usize, spun: (usize, usize), away: bool| {
-            ways.push(Handling { handled, spun, away, window: runs.window(self.window(handled, spun)) });
+        let (placed, origin) = (self.placed(tables), self.origin(tables));
+        let mut add = |handled: usize, spun: (usize, usize), away: bool, (to, first_to): (u64, u64)| {
+            ways.push(Handling { handled, spun, away, window: runs.window(self.window(handled, spun)), to, first_to });
         };
         for handled in 0..Handled::ALL.len() {
-            // Freezing that keeps nothing longer only costs more, if it does not travel by couriers of its own.
-            let freezing = handled >= 2 && !tables.facts.dry_ice;
-            let longer = |line: &LineCase| line.until[handled] > if freezing { line.until[handled - 2] } else { 0 };
-            if !self.lines.iter().any(longer) {
+            if !self.lines.iter().any(|line| line.until[handled] > 0) {
                 continue;
             }
-            if !Handled::ALL[handled].spun || self.placed(tables) {
-                add(handled, (0, 0), false);
+            // Freezing that keeps nothing longer only costs more, where no courier of its own is of use.
+            let to = if handled < 2 || self.keeps_longer(handled) { ANYWHERE } else { tables.iced_to(origin) };
+            if to == 0 || placed && handled >= 2 && to != ANYWHERE {
+                continue;
+            }
+            if !Handled::ALL[handled].spun || placed {
+                add(handled, (0, 0), false, (to, ANYWHERE));
                 continue;
             }
             // Spun after the last moment for some lines and by that of the others.
@@ -111,8 +114,11 @@ impl SampleCase {
                     // And by when that becomes cheaper, as nothing is run before.
                     let mut from = last;
                     while from < next {
-                        let until = tables.cheaper_spin(self.origin(tables), away, from..next);
-                        add(handled, (from, until), away);
+                        let until = tables.cheaper_spin(origin, away, from..next);
+                        let first_to = if away { tables.spun_away_to(origin, from..until) } else { ANYWHERE };
+                        if first_to != 0 {
+                            add(handled, (from, until), away, (to, first_to));
+                        }
                         from = until;
                     }
                 }
@@ -120,6 +126,13 @@ impl SampleCase {
             }
         }
         (self.ways, self.runs) = (ways, runs);
+    }
+
+    /// Whether freezing lets any line be run or its tube be spun later.
+    fn keeps_longer(&self, handled: usize) -> bool {
+        let longer =
+            |line: &LineCase| line.until[handled] > line.until[handled - 2] || line.spun_until[1] > line.spun_until[0];
+        self.lines.iter().any(longer)
     }
 
     /// The next number of slots by which some line must be spun.
@@ -197,6 +210,9 @@ impl SampleCase {
         (way, site): (Handling, SiteIx),
         least: &mut Least,
     ) {
+        if way.to & way.first_to & bit(site) == 0 {
+            return;
+        }
         let (free, origin) = (self.placed(tables), self.origin(tables));
         let there = if free { 0 } else { self.travel(tables, way).there(origin, site, way.later()) };
         let at_best = there + self.at_best(tables, otherwise, &[site]);
@@ -324,6 +340,10 @@ impl SampleCase {
             // Those that cost least come first.
             if pair.there + pair.sent + anywhere >= least.cost {
                 break;
+            }
+            let (first, other) = (bit(pair.first.0), bit(pair.second.0));
+            if second.to & (first | other) == 0 || second.first_to & first == 0 {
+                continue;
             }
             let at_best = pair.there + pair.sent + self.at_best(tables, otherwise, &[pair.first.0, pair.second.0]);
             if at_best >= least.cost {

@@ -69,7 +69,14 @@ pub(super) struct Handling {
     pub(super) away: bool,
     /// The number of the window that this leaves to its lines.
     pub(super) window: usize,
+    /// The sites, one bit each, for which this is of use: to one of these, and first to one of these. Elsewhere another
+    /// way costs no more.
+    pub(super) to: u64,
+    pub(super) first_to: u64,
 }
+
+/// The bits of all sites.
+pub(super) const ANYWHERE: u64 = u64::MAX;
 
 impl Handling {
     /// Whether no courier takes it before the first slot has ended: it is spun where it stands first.

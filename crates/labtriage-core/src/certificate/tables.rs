@@ -4,6 +4,7 @@
 //! its price is more than anything costs.
 
 use crate::certificate::facts::Facts;
+use crate::certificate::sample::ANYWHERE;
 use crate::certificate::stage::Before;
 use crate::certificate::travel::Travel;
 use crate::certificate::{NEVER, Prices, Scaled, scaled};
@@ -32,6 +33,8 @@ pub struct Tables<'a> {
     aliquot: Vec<Scaled>,
     /// By couriers that carry what is not frozen; and by all, where some carry nothing else.
     travels: Vec<Travel>,
+    /// Per origin: the sites, one bit each, to which freezing a tube pays for the couriers that carry nothing else.
+    iced_to: Vec<u64>,
 }
 
 impl<'a> Tables<'a> {
@@ -52,11 +55,17 @@ impl<'a> Tables<'a> {
             freezes_at: None,
             aliquot: Vec::new(),
             travels: Vec::new(),
+            iced_to: Vec::new(),
         };
         this.gather_sites();
         this.gather_runs();
         this.travels = (0..=usize::from(facts.dry_ice)).map(|frozen| Travel::new(&this, frozen > 0)).collect();
         this.spun_away = this.gather_spun_away();
+        this.iced_to = match &this.travels[..] {
+            // Of two containers each may gain by them, and freezing is paid once.
+            [liquid, any] => any.pays_to(liquid, this.freeze / 2),
+            _ => vec![0; facts.snapshot.network.sites.len()],
+        };
         this
     }
 
@@ -170,6 +179,19 @@ impl<'a> Tables<'a> {
         let first = prices[within.start];
         let cheaper = |slot: &usize| prices[*slot] < first / 4 * 3;
         (within.start + 1..within.end).find(cheaper).unwrap_or(within.end)
+    }
+
+    /// The sites, one bit each, to which a tube from a site had better be centrifuged elsewhere in some slots: where that
+    /// costs less, or it gets there by couriers that leave before it could be centrifuged where it stands.
+    pub(super) fn spun_away_to(&self, from: SiteIx, within: std::ops::Range<usize>) -> u64 {
+        let (here, away) = (self.of_site(&self.centrifuge, from), self.of_site(&self.spun_away, from));
+        let cheaper = within.clone().any(|slot| away[slot] < here[slot]);
+        if cheaper { ANYWHERE } else { self.travels.iter().fold(0, |sites, travel| sites | travel.sooner_to(from)) }
+    }
+
+    /// The sites, one bit each, to which freezing a tube pays that is kept no longer by it.
+    pub(super) fn iced_to(&self, from: SiteIx) -> u64 {
+        self.iced_to[from.row()]
     }
 
     /// The least price of centrifuging a tube in some slots after a courier has brought it elsewhere,

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::catalogue::Condition;
 use crate::certificate::facts::{Event, Facts};
+use crate::certificate::sample::bit;
 use crate::certificate::tables::Tables;
 use crate::certificate::{NEVER, Scaled, scaled};
 use crate::snapshot::Snapshot;
@@ -56,6 +57,8 @@ pub(super) struct Travel {
     /// Per origin and destination: the first slot with couriers in `reach`.
     reached_from: Vec<u16>,
     splits: Splits,
+    /// Per origin: the sites, one bit each, to which couriers that leave in the first slot are of use.
+    sooner_to: Vec<u64>,
     /// By couriers that leave at any time, or after the first slot; per origin and destination: couriers and booking
     /// in, at the least.
     there: [Vec<Scaled>; 2],
@@ -86,6 +89,9 @@ impl Travel {
         let reached = this.reach.chunks(facts.slots).map(|slots| u16::try_from(first(slots)).unwrap_or(u16::MAX));
         this.reached_from = reached.collect();
         this.onward = this.gather_reach(facts, at_origin(facts, true));
+        let sooner = |from: SiteIx, to: SiteIx| this.reach(from, to, false) != this.reach(from, to, true);
+        let sooner_to = |from| sites().filter(|&to| sooner(from, to)).fold(0, |sites, to| sites | bit(to));
+        this.sooner_to = sites().map(sooner_to).collect();
         this.splits = this.gather_splits(tables);
         this.there = [false, true].map(|later| this.gather_there(tables, later));
         this.pairs = [false, true].map(|later| sites().map(|from| this.gather_pairs(tables, from, later)).collect());
@@ -97,6 +103,25 @@ impl Travel {
     pub(super) fn reach(&self, from: SiteIx, to: SiteIx, later: bool) -> &[Scaled] {
         let first = (from.row() * self.sites + to.row()) * self.slots;
         if later { &self.onward[first..first + self.slots] } else { &self.reach[first..first + self.slots] }
+    }
+
+    /// The sites, one bit each, that a tube gets to cheaper or sooner when a courier may take it in the first slot.
+    pub(super) fn sooner_to(&self, from: SiteIx) -> u64 {
+        self.sooner_to[from.row()]
+    }
+
+    /// Per origin: the sites, one bit each, that these couriers reach, or reach with a second container, for so much
+    /// less than fewer couriers.
+    pub(super) fn pays_to(&self, fewer: &Self, less: Scaled) -> Vec<u64> {
+        let sites = || (0..self.sites).map(SiteIx::from_row);
+        let pays =
+            |these: &[Scaled], fewer: &[Scaled]| these.iter().zip(fewer).any(|(these, fewer)| these + less < *fewer);
+        let reached = |from, to| {
+            [false, true].iter().any(|&later| pays(self.reach(from, to, later), fewer.reach(from, to, later)))
+        };
+        let sent = |from, to| sites().any(|first| pays(self.split(from, first, to), fewer.split(from, first, to)));
+        let to = |from| sites().filter(|&to| reached(from, to) || sent(from, to)).fold(0, |sites, to| sites | bit(to));
+        sites().map(to).collect()
     }
 
     /// Couriers from a site to another and booking in there, at the least.

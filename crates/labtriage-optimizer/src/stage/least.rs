@@ -97,7 +97,8 @@ impl SampleCase {
             let booked = slots.map(|slot| (bookings.each[slot], slot)).min().filter(|_| !offer.booked);
             let (booked, from) = booked.unwrap_or((0, first));
             let total = price + booked + or_run(otherwise, runs.from(first));
-            let short = if total < least.cost { self.first_short(market, otherwise, runs.from(first), site) } else { 0 };
+            let short =
+                if total < least.cost { self.first_short(market, otherwise, runs.from(first), site) } else { 0 };
             if total + short < least.cost {
                 *least = Least { cost: total + short, picked: Some(Picked { offer: number, from, second: None }) };
             }

@@ -158,7 +158,9 @@ impl SampleCase {
         for (row, line) in self.lines.iter().enumerate().filter(|(_, line)| !line.reported) {
             let tested = self.tested(market, row, site);
             all.iter_mut().zip(tested).for_each(|(all, &tested)| *all += tested.min(line.left_out));
-            found.extend((first.max(kept[row])..slots).filter(|&slot| tested[slot] < NEVER).min_by_key(|&slot| tested[slot]));
+            found.extend(
+                (first.max(kept[row])..slots).filter(|&slot| tested[slot] < NEVER).min_by_key(|&slot| tested[slot]),
+            );
         }
         found.extend((first..slots).min_by_key(|&slot| all[slot]));
         found.sort_unstable();
