@@ -383,10 +383,7 @@ impl SampleCase {
         let mut cheapest = NEVER;
         for from in reached..at_first.until {
             let sent = sent.max(if free { 0 } else { from + 1 });
-            // Later nothing costs less.
-            if sent >= at_second.until
-                || base + or_either(otherwise, at_first.from(from), at_second.from(sent)) >= least.cost
-            {
+            if sent >= at_second.until {
                 break;
             }
             // Whoever is booked in later runs nothing sooner, and so must pay less than everybody before.
@@ -395,6 +392,14 @@ impl SampleCase {
                 continue;
             }
             cheapest = booked;
+            let at_best = base + or_either(otherwise, at_first.from(from), at_second.from(sent));
+            // Later nothing costs less.
+            if at_best >= least.cost {
+                break;
+            }
+            if at_best - pair.there + booked >= least.cost {
+                continue;
+            }
             each.clear();
             each.extend(otherwise.iter().zip(at_first.from(from)).map(|(other, run)| *other.min(run)));
             let there = handling + booked;
