@@ -11,7 +11,6 @@ use labtriage_core::viability::Stay;
 use super::least::Picked;
 use super::market::{Market, NEVER, Runs, Taken, scaled};
 use super::offers::Offer;
-use super::patient::Going;
 use super::problem::{Stage, Standing, VisitDay};
 use super::sample::{LineCase, SampleCase};
 use super::ways::{Candidate, Preparation, candidates, price_of, runs_until};
@@ -67,13 +66,13 @@ impl<'b> Bench<'b> {
     }
 
     /// Puts a sample on the bench, to go where it goes.
-    pub(super) fn open(&mut self, case: &SampleCase, sample: SampleIx, going: Going) {
+    pub(super) fn open(&mut self, case: &SampleCase, sample: SampleIx, going: Option<Picked>) {
         let tube = &self.stage.planner.tubes[sample];
         self.volume = tube.used.get();
         self.dead = tube.dead.map(Microlitres::get);
         self.recollection = tube.recollection;
         self.collected = tube.recollection.is_some();
-        if let Some(picked) = going.picked {
+        if let Some(picked) = going {
             self.take_way(&case.offers[picked.offer], picked);
             self.aliquot = picked.second.map(|(split, from)| {
                 let mut way = case.splits.get(split).candidate.way.clone();
@@ -104,13 +103,13 @@ impl<'b> Bench<'b> {
         &mut self,
         case: &SampleCase,
         row: usize,
-        going: Going,
+        going: Option<Picked>,
         otherwise: Scaled,
     ) -> Option<Run> {
         if case.lines[row].reported {
             return self.report(&case.lines[row]);
         }
-        let picked = going.picked?;
+        let picked = going?;
         let offer = &case.offers[picked.offer];
         let site = self.way.as_ref()?.site;
         let first = self.best_run(case, row, site, self.from..case.until(offer.span, row), Some(0));

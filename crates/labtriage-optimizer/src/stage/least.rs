@@ -67,6 +67,30 @@ impl SampleCase {
         alone
     }
 
+    /// What its lines cost when they are run where the least of them at other prices was found.
+    pub(super) fn cost_of(&mut self, market: &Market<'_>, otherwise: &[Scaled], picked: Option<Picked>) -> Scaled {
+        let Some(Picked { offer, from, second }) = picked else { return otherwise.iter().sum() };
+        let (offers, mut memo) = (std::mem::take(&mut self.offers), std::mem::take(&mut self.memo));
+        let offer = &offers[offer];
+        let site = offer.candidate.way.site;
+        let known = self.runs_at(market, &mut memo, site, offer.span);
+        memo.work_out_booking(market, site);
+        let first = memo.runs(known).from(offer.thawed.unwrap_or(from));
+        let cost = match second {
+            None => {
+                let booked = if offer.booked { 0 } else { memo.bookings(site).each[from] };
+                let short = self.first_short(market, otherwise, first, site);
+                offer.candidate.price + booked + or_run(otherwise, first) + short
+            }
+            Some((split, from)) => {
+                let each: Vec<Scaled> = otherwise.iter().zip(first).map(|(other, run)| *other.min(run)).collect();
+                self.cost_of_split(market, &mut memo, otherwise, (split, from), (site, &each))
+            }
+        };
+        (self.offers, self.memo) = (offers, memo);
+        cost
+    }
+
     /// What lines cost at a site, each in its span.
     pub(super) fn runs_at(&self, market: &Market<'_>, memo: &mut Memo, site: SiteIx, span: usize) -> usize {
         memo.work_out((site, span), |row| self.tested(market, row, site))

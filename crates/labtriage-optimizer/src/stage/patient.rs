@@ -11,7 +11,7 @@ use labtriage_core::table::{CollectionPointIx, Ix, LineIx, PatientIx};
 
 use super::bench::Bench;
 use super::choice::{Choice, SampleChoice};
-use super::least::{Anew, Picked};
+use super::least::{Least, Picked};
 use super::market::{Market, NEVER, NOTHING_SHARED, Taken, scaled};
 use super::problem::{Stage, VisitDay};
 use super::sample::SampleCase;
@@ -24,6 +24,10 @@ pub(crate) struct Chooser {
     otherwise: Vec<Scaled>,
     ever: Vec<Scaled>,
     days: Vec<OnDay>,
+    /// Per sample: its open lines at the least, run or re-tested on whatever day.
+    rest: Vec<Least>,
+    /// Where each sample goes on the days looked at closely, one day after the other.
+    found: Vec<Option<Picked>>,
     taken: Taken,
     results: Vec<Scaled>,
     /// Not at this point.
@@ -33,7 +37,7 @@ pub(crate) struct Chooser {
     left: Vec<u64>,
 }
 
-/// A visit with what everything costs then; exact once nothing is left out of it.
+/// A visit with what everything costs then.
 #[derive(Clone, Copy, Debug)]
 struct OnDay {
     point: CollectionPointIx,
@@ -41,7 +45,8 @@ struct OnDay {
     visit: Scaled,
     given: bool,
     cost: Scaled,
-    exact: bool,
+    /// Once nothing is left out of the cost: where among all that was found that of its samples begins.
+    exact: Option<usize>,
 }
 
 /// What a patient does.
@@ -50,13 +55,6 @@ enum Doing {
     NotRecalled,
     WithoutDate,
     Visit(OnDay),
-}
-
-/// Where the lines of a sample go.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Going {
-    pub(super) picked: Option<Picked>,
-    anew: Option<Anew>,
 }
 
 impl Chooser {
@@ -130,7 +128,7 @@ impl Chooser {
             let beside = Market { left, shared: &NOTHING_SHARED, ..*market };
             let sample = self.cases[number].sample?;
             self.cases[number].open(stage, &beside, sample);
-            let going = self.going(stage, &beside, number, doing, recalled);
+            let going = self.going(stage, &beside, (number, false), doing, recalled);
             let choice = self.assemble_sample(stage, &beside, number, doing, going, recalled)?;
             choice.uses(market.snapshot, &mut |cell, amount| {
                 left[cell.row()] = left[cell.row()].saturating_sub(amount);
@@ -181,30 +179,32 @@ impl Chooser {
         self.possible_visits(stage, market, patient);
         let mut days = std::mem::take(&mut self.days);
         days.retain(|on| burden + on.visit + lowest < least.0);
-        let rest = self.run_or_ever_anew(stage, market, &days);
+        self.run_or_ever_anew(stage, market, &days);
         for on in &mut days {
             on.cost = burden + on.visit;
             let day = on.facts(stage);
-            for (case, &rest) in self.cases[..self.opened].iter_mut().zip(&rest) {
+            for (case, &rest) in self.cases[..self.opened].iter_mut().zip(&self.rest) {
                 on.cost += of_sample(market, case, day, &mut self.otherwise, |_, _, _| rest).0;
             }
         }
+        self.found.clear();
         while let Some(on) = days.iter_mut().min_by_key(|on| on.cost) {
             if on.cost >= least.0 {
                 break;
             }
-            if on.exact {
+            if on.exact.is_some() {
                 *least = (on.cost, Doing::Visit(*on));
                 break;
             }
             on.cost = burden + on.visit;
-            on.exact = true;
+            on.exact = Some(self.found.len());
             let day = on.facts(stage);
-            for case in &mut self.cases[..self.opened] {
-                on.cost += of_sample(market, case, day, &mut self.otherwise, |case, otherwise, limit| {
-                    open_or_anew(market, case, day, otherwise, limit).0
-                })
-                .0;
+            for (case, rest) in self.cases[..self.opened].iter_mut().zip(&self.rest) {
+                let (cost, going) = of_sample(market, case, day, &mut self.otherwise, |case, otherwise, limit| {
+                    open_or_anew(market, case, day, otherwise, (limit, Some(rest)))
+                });
+                on.cost += cost;
+                self.found.push(going);
             }
         }
         self.days = days;
@@ -237,17 +237,17 @@ impl Chooser {
                 };
                 if visit < NEVER {
                     let given = given.is_some();
-                    self.days.push(OnDay { point, day, visit, given, cost: NEVER, exact: false });
+                    self.days.push(OnDay { point, day, visit, given, cost: NEVER, exact: None });
                 }
             }
         }
     }
 
-    fn run_or_ever_anew(&mut self, stage: &Stage<'_>, market: &Market<'_>, days: &[OnDay]) -> Vec<Scaled> {
-        let mut rest = Vec::with_capacity(self.opened);
+    fn run_or_ever_anew(&mut self, stage: &Stage<'_>, market: &Market<'_>, days: &[OnDay]) {
+        self.rest.clear();
         for case in &mut self.cases[..self.opened] {
-            if !case.recallable || !case.has_open() {
-                rest.push(0);
+            if days.is_empty() || !case.recallable || !case.has_open() {
+                self.rest.push(Least { cost: 0, picked: None });
                 continue;
             }
             self.ever.clear();
@@ -258,9 +258,8 @@ impl Chooser {
             self.otherwise.clear();
             let each = case.lines.iter().zip(&self.ever);
             self.otherwise.extend(each.map(|(line, &ever)| if line.open { ever.min(line.left_out) } else { 0 }));
-            rest.push(case.least(market, &self.otherwise, NEVER).cost);
+            self.rest.push(case.least(market, &self.otherwise, NEVER));
         }
-        rest
     }
 
     /// Puts a choice together; none when a line that may not be left out finds no place.
@@ -269,32 +268,39 @@ impl Chooser {
         let mut samples = Vec::with_capacity(self.opened);
         let recalled = !matches!(doing, Doing::NotRecalled) || stage.before.recalled[patient.row()];
         for number in 0..self.opened {
-            let going = self.going(stage, market, number, doing, recalled);
+            let going = self.going(stage, market, (number, true), doing, recalled);
             samples.push(self.assemble_sample(stage, market, number, doing, going, recalled)?);
         }
         complete(stage, market, patient, doing, samples)
     }
 
-    fn going(&mut self, stage: &Stage<'_>, market: &Market<'_>, number: usize, doing: Doing, recalled: bool) -> Going {
+    /// Where a sample goes; `known` says that it is as it was when that was worked out.
+    fn going(
+        &mut self,
+        stage: &Stage<'_>,
+        market: &Market<'_>,
+        (number, known): (usize, bool),
+        doing: Doing,
+        recalled: bool,
+    ) -> Option<Picked> {
         let case = &mut self.cases[number];
         if let Doing::Visit(on) = doing {
-            let day = on.facts(stage);
-            let (_, mut going, mixed) = of_sample(market, case, day, &mut self.otherwise, |case, otherwise, limit| {
-                open_or_anew(market, case, day, otherwise, limit).0
+            let found = on.exact.and_then(|found| self.found.get(found + number)).filter(|_| known);
+            let going = found.copied().unwrap_or_else(|| {
+                let day = on.facts(stage);
+                let open = |case: &mut SampleCase, otherwise: &mut Vec<Scaled>, limit| {
+                    open_or_anew(market, case, day, otherwise, (limit, None))
+                };
+                of_sample(market, case, day, &mut self.otherwise, open).1
             });
-            if mixed {
-                going.picked = open_or_anew(market, case, day, &mut self.otherwise, NEVER).1;
-            }
-            // Which lines the new tube is for is known once the others have their runs.
-            going.anew = None;
             return going;
         }
         if recalled {
-            return Going { picked: case.alone(market).picked, anew: None };
+            return case.alone(market).picked;
         }
         self.otherwise.clear();
         self.otherwise.extend(case.lines.iter().map(|line| line.held));
-        Going { picked: case.least(market, &self.otherwise, NEVER).picked, anew: None }
+        case.least(market, &self.otherwise, NEVER).picked
     }
 
     fn assemble_sample(
@@ -303,7 +309,7 @@ impl Chooser {
         market: &Market<'_>,
         number: usize,
         doing: Doing,
-        going: Going,
+        going: Option<Picked>,
         recalled: bool,
     ) -> Option<SampleChoice> {
         let day = match doing {
@@ -411,51 +417,60 @@ impl OnDay {
     }
 }
 
-/// The least cost of a sample with a visit, where its lines go, and whether some are run and some re-tested; `open` says
-/// what the open ones cost at the least, if that is below a limit.
+/// The least cost of a sample with a visit, and where its lines go; `open` says how the open ones cost least, if that is
+/// below a limit.
 fn of_sample(
     market: &Market<'_>,
     case: &mut SampleCase,
     day: &VisitDay,
     otherwise: &mut Vec<Scaled>,
-    open: impl FnOnce(&mut SampleCase, &mut Vec<Scaled>, Scaled) -> Scaled,
-) -> (Scaled, Going, bool) {
+    open: impl FnOnce(&mut SampleCase, &mut Vec<Scaled>, Scaled) -> Least,
+) -> (Scaled, Option<Picked>) {
     otherwise.clear();
     otherwise.extend(case.lines.iter().map(|line| line.left_out));
     let run = case.alone(market);
-    let mut least = (run.cost, Going { picked: run.picked, anew: None }, false);
+    let mut least = (run.cost, run.picked);
     if !case.recallable {
         return least;
     }
-    let (all, anew) = case.anew(market, day, otherwise, |_| true);
+    let (all, _) = case.anew(market, day, otherwise, |_| true);
     if all < least.0 {
-        least = (all, Going { picked: None, anew }, false);
+        least = (all, None);
     }
     if case.has_open() {
-        let (lost, anew) = case.anew(market, day, otherwise, |line| !line.open);
+        let (lost, _) = case.anew(market, day, otherwise, |line| !line.open);
         if lost < least.0 {
-            let mixed = lost + open(case, otherwise, least.0 - lost);
-            if mixed < least.0 {
-                least = (mixed, Going { picked: None, anew }, true);
+            let open = open(case, otherwise, least.0 - lost);
+            if lost + open.cost < least.0 {
+                least = (lost + open.cost, open.picked);
             }
         }
     }
     least
 }
 
-/// The least cost of the open lines, each run or re-tested on a day as it comes cheapest, if that is below a limit.
+/// The least cost of the open lines, each run or re-tested on a day as it comes cheapest, if that is below a limit;
+/// given what they cost at the least on whatever day, if that is known.
 fn open_or_anew(
     market: &Market<'_>,
     case: &mut SampleCase,
     day: &VisitDay,
     otherwise: &mut Vec<Scaled>,
-    limit: Scaled,
-) -> (Scaled, Option<Picked>) {
+    (limit, ever): (Scaled, Option<&Least>),
+) -> Least {
+    if let Some(ever) = ever.filter(|ever| ever.cost >= limit) {
+        return Least { cost: limit, ..*ever };
+    }
     let mut each = vec![NEVER; case.lines.len()];
     case.each_anew(market, day, &mut each);
     otherwise.clear();
     otherwise
         .extend(case.lines.iter().zip(each).map(|(line, anew)| if line.open { anew.min(line.left_out) } else { 0 }));
-    let least = case.least(market, otherwise, limit);
-    (least.cost, least.picked)
+    let Some(ever) = ever else { return case.least(market, otherwise, limit) };
+    // What is best on whatever day mostly is on this one.
+    let same = case.cost_of(market, otherwise, ever.picked);
+    if same <= ever.cost {
+        return Least { cost: same, ..*ever };
+    }
+    case.least(market, otherwise, limit.min(same + 1))
 }

@@ -8,7 +8,7 @@ use std::ops::Range;
 use labtriage_core::certificate::Scaled;
 use labtriage_core::table::{Ix, SiteIx, SlotIx};
 
-use super::least::{Least, Picked};
+use super::least::{Least, Picked, or_run};
 use super::market::{Market, NEVER, scaled};
 use super::memo::{Memo, Span};
 use super::offers::Offer;
@@ -203,19 +203,12 @@ impl SampleCase {
             if price + self.at_best_at(site, &splits.first) >= least.cost {
                 continue;
             }
-            // Each container loses something.
-            let there = self.there.saturating_sub(self.most_dead(market, main.site) + self.most_dead(market, site));
+            let there = self.there_in_two(market, main.site, site);
             let number = self.runs_at(market, memo, site, facts.span);
             memo.work_out_booking(market, site);
             let (runs, bookings) = (memo.runs(number), memo.bookings(site));
             let first = &splits.first;
-            let short = |case: &mut Self, second: &[Scaled]| {
-                if case.volume() <= there {
-                    return 0;
-                }
-                let run: Vec<Scaled> = first.iter().zip(second).map(|(first, second)| *first.min(second)).collect();
-                case.short_of_volume(there, &run, otherwise)
-            };
+            let short = |case: &mut Self, second: &[Scaled]| case.second_short(there, otherwise, first, second);
             let mut cost = least.cost - price;
             let slots = facts.candidate.from..runs.until;
             if let Some(from) = self.first_slot(first, (runs, bookings), slots, &mut cost, short) {
@@ -223,6 +216,40 @@ impl SampleCase {
                 *least = Least { cost: price + cost, picked: Some(picked) };
             }
         }
+    }
+
+    /// What there is in two containers, each of which loses something, in microlitres.
+    fn there_in_two(&self, market: &Market<'_>, one: SiteIx, other: SiteIx) -> u32 {
+        self.there.saturating_sub(self.most_dead(market, one) + self.most_dead(market, other))
+    }
+
+    /// What the lack of volume costs when lines are run from the second container for so much, or from the first for
+    /// less.
+    fn second_short(&mut self, there: u32, otherwise: &[Scaled], first: &[Scaled], second: &[Scaled]) -> Scaled {
+        if self.volume() <= there {
+            return 0;
+        }
+        let run: Vec<Scaled> = first.iter().zip(second).map(|(first, second)| *first.min(second)).collect();
+        self.short_of_volume(there, &run, otherwise)
+    }
+
+    /// What lines cost when the second container is booked in in a slot; given the site of the first, and what each line
+    /// costs otherwise or from that.
+    pub(super) fn cost_of_split(
+        &mut self,
+        market: &Market<'_>,
+        memo: &mut Memo,
+        otherwise: &[Scaled],
+        (split, from): (usize, usize),
+        (main, first): (SiteIx, &[Scaled]),
+    ) -> Scaled {
+        let facts = self.splits.get(split);
+        let (site, price, span) = (facts.candidate.way.site, facts.candidate.price, facts.span);
+        let known = self.runs_at(market, memo, site, span);
+        memo.work_out_booking(market, site);
+        let second = memo.runs(known).from(from);
+        let short = self.second_short(self.there_in_two(market, main, site), otherwise, first, second);
+        price + memo.bookings(site).each[from] + or_run(first, second) + short
     }
 }
 
