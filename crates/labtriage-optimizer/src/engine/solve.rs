@@ -132,7 +132,7 @@ fn first<'p, P: Problem>(
 }
 
 /// Items of all tries at whole options, about: few items are worth several.
-const TRIED: usize = 8_000;
+const TRIED: usize = 16_000;
 
 /// What comes nearest to the mix of known options, the best of a few tries. It is worth having even
 /// when time is over, and takes no oracle then.

@@ -13,8 +13,9 @@ use super::super::state::State;
 use super::exact::{Better, accept};
 use super::{Ground, chains};
 
-/// Ruins that are tried from the same plan, whatever the number of threads.
-const SIDE_BY_SIDE: usize = 16;
+/// Ruins that are tried from the same plan, whatever the number of threads: so many at the least, and one for so many
+/// items. Between them every item is looked at.
+const SIDE_BY_SIDE: (usize, usize) = (16, 50);
 /// Items of a ruin, at the least and at the most.
 const FREED: (usize, usize) = (2, 8);
 /// What is scarce keeps its price, a part of it or none while items are put back.
@@ -52,7 +53,8 @@ pub(in crate::engine) fn by_ruins<P: Problem>(ground: &Ground<'_, '_, P>, state:
         let users = chains::users(state);
         let regrets = regrets(ground, state, &wishes);
         let one = |_| ruin(state, &wishes, (&users, &regrets), &mut random);
-        let ruins: Vec<Ruin> = (0..SIDE_BY_SIDE).filter_map(one).collect();
+        let side_by_side = SIDE_BY_SIDE.0.max(state.problem.items() / SIDE_BY_SIDE.1);
+        let ruins: Vec<Ruin> = (0..side_by_side).filter_map(one).collect();
         let tried: usize = ruins.iter().map(|ruin| ruin.items.len()).sum();
         if tried == 0 {
             return;

@@ -32,8 +32,9 @@ const KEPT: f64 = 0.75;
 const LEVELS: (usize, usize) = (100, 4);
 /// Rounds over fewer items than all, at the most, and when mix and dual value are near enough there.
 const BELOW: (usize, f64) = (6, 2e-3);
-/// Mix and dual value this near to each other, relatively, or a mix that changes no more, end the rounds.
-const MET: f64 = 2e-4;
+/// Mix and dual value this near to each other, relatively, or a mix that changes no more, end the rounds: of options
+/// that a plan is made of, and of those that only prove a bound.
+const MET: (f64, f64) = (1e-4, 2e-4);
 /// Columns of all items, about, and the fewest and most of one.
 const COLUMNS: (usize, usize, usize) = (300_000, 8, 30);
 /// Items that prices are compared over, at the most.
@@ -110,7 +111,8 @@ pub(super) fn climb<P: Problem>(
             break;
         }
         let last = level == few;
-        let (rounds, met) = if last { (rounds, MET) } else { BELOW };
+        let met = if ask == Ask::Cheapest { MET.0 } else { MET.1 };
+        let (rounds, met) = if last { (rounds, met) } else { BELOW };
         let mut before = f64::INFINITY;
         for number in 0..rounds {
             let Some(round) = climb.round(number, stop) else { break };
