@@ -195,13 +195,16 @@ impl Way {
         Some(())
     }
 
+    /// Whether it can be thawed in the slot in which it is run: some of that must be left for the run itself.
+    pub(crate) fn thaws_in(&self, snapshot: &Snapshot, slot: SlotIx) -> bool {
+        self.handled(snapshot, Handling::Thaw).is_some_and(|(_, takes)| {
+            slot >= self.slot && self.earliest.max(snapshot.grid.start(slot)).plus(takes) < snapshot.grid.end(slot)
+        })
+    }
+
     /// Thawed in the slot in which it is run.
     pub(crate) fn thaw_in(&mut self, snapshot: &Snapshot, slot: SlotIx) -> Option<()> {
-        let (_, takes) = self.handled(snapshot, Handling::Thaw)?;
-        // Some of the slot must be left for the run itself.
-        let fits =
-            slot >= self.slot && self.earliest.max(snapshot.grid.start(slot)).plus(takes) < snapshot.grid.end(slot);
-        fits.then(|| self.apply(snapshot, Step::Thaw(slot)))
+        self.thaws_in(snapshot, slot).then(|| self.apply(snapshot, Step::Thaw(slot)))
     }
 
     /// Split where it stands; what follows is about the second container.

@@ -132,7 +132,7 @@ impl SampleCase {
     /// it keeps otherwise.
     fn offer_thawed(&mut self, market: &Market<'_>, frozen: &Candidate, first: usize, kept: &[usize], most: usize) {
         let mut number = 0;
-        for slot in self.thaw_slots(market, frozen.way.site, first.max(frozen.from), kept) {
+        for slot in self.thaw_slots(market, &frozen.way, first.max(frozen.from), kept) {
             let mut way = frozen.way.clone();
             if way.thaw_in(market.snapshot, SlotIx::from_row(slot)).is_none() {
                 continue;
@@ -150,19 +150,20 @@ impl SampleCase {
         }
     }
 
-    /// The slot from one on in which each line costs least at a site when it keeps no longer, and in which all do.
-    fn thaw_slots(&self, market: &Market<'_>, site: SiteIx, first: usize, kept: &[usize]) -> Vec<usize> {
+    /// The slot from one on in which each line costs least when it is thawed in it and keeps no longer, and in which all
+    /// do.
+    fn thaw_slots(&self, market: &Market<'_>, way: &Way, first: usize, kept: &[usize]) -> Vec<usize> {
         let slots = market.snapshot.grid.len();
         let mut all = vec![0; slots];
         let mut found = Vec::with_capacity(self.lines.len() + 1);
+        let thaws = |slot: &usize| way.thaws_in(market.snapshot, SlotIx::from_row(*slot));
         for (row, line) in self.lines.iter().enumerate().filter(|(_, line)| !line.reported) {
-            let tested = self.tested(market, row, site);
+            let tested = self.tested(market, row, way.site);
             all.iter_mut().zip(tested).for_each(|(all, &tested)| *all += tested.min(line.left_out));
-            found.extend(
-                (first.max(kept[row])..slots).filter(|&slot| tested[slot] < NEVER).min_by_key(|&slot| tested[slot]),
-            );
+            let run = (first.max(kept[row])..slots).filter(|&slot| tested[slot] < NEVER);
+            found.extend(run.filter(thaws).min_by_key(|&slot| tested[slot]));
         }
-        found.extend((first..slots).min_by_key(|&slot| all[slot]));
+        found.extend((first..slots).filter(thaws).min_by_key(|&slot| all[slot]));
         found.sort_unstable();
         found.dedup();
         found
