@@ -216,17 +216,16 @@ impl<C: Send> Columns<C> {
         each.map(|((used, limit), price)| (used - limit).max(0.0) * price).sum()
     }
 
-    /// Mixes each item's columns anew, one item after the other, at prices that follow the use, so
-    /// often; the prices at the end. This minimises Σ cost + Σ ∫ price over the use: the subproblem of
-    /// the method of multipliers, solved by moving shares from the dearest to the cheapest column of
-    /// an item, as far as pays. O(sweeps × uses of all columns).
-    pub(super) fn mix(&mut self, steering: &Steering<'_>, sweeps: usize) -> Vec<f64> {
+    /// Mixes the columns of items anew, one item after the other, at prices that follow the use; the prices at the
+    /// end. This minimises Σ cost + Σ ∫ price over the use: the subproblem of the method of multipliers, solved by
+    /// moving shares from the dearest to the cheapest column of an item, as far as pays. O(uses of the columns).
+    pub(super) fn mix(&mut self, steering: &Steering<'_>, items: impl Iterator<Item = usize>) -> Vec<f64> {
         let excess = self.used.iter().zip(&self.limits).map(|(used, limit)| used - limit);
         let mut prices: Vec<f64> =
             excess.enumerate().map(|(resource, excess)| steering.price(resource, excess)).collect();
-        for _ in 0..sweeps {
-            for columns in self.of.iter_mut().filter(|columns| columns.len() > 1) {
-                shift(columns, steering, &mut self.used, &self.limits, &mut prices);
+        for item in items {
+            if self.of[item].len() > 1 {
+                shift(&mut self.of[item], steering, &mut self.used, &self.limits, &mut prices);
             }
         }
         prices

@@ -66,7 +66,7 @@ impl Default for Settings {
             relaxations: 60,
             relaxed_items_max: 1500,
             rounds: 16,
-            learned_items_max: 60_000,
+            learned_items_max: 30_000,
             proof_rounds: 8,
             reinsertions: 4,
             chain_calls: 4_000_000,

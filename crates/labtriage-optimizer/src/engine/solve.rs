@@ -102,13 +102,16 @@ pub fn solve_with<P: Problem>(
     let (bound, prices, split) = (priced.bound, &priced.prices, &priced.split);
     let columns = priced.columns.as_ref();
     let ground = Ground { pool: &pool, prices, columns, bound, split, settings, solver, stop };
+    let unmoved = state.rank();
     by_ruins(&ground, &mut state);
     by_chains(&ground, &mut state);
     tell(Phase::Chains, &state);
     by_neighbourhoods(&ground, &mut state, &|state| tell(Phase::Neighbourhoods, state));
-    // What the moves have freed may suit somebody.
-    let all: Vec<usize> = (0..problem.items()).collect();
-    assign::reinsert(&pool, &mut state, &all, settings.reinsertions.min(1), stop);
+    if state.rank() != unmoved {
+        // What the moves have freed may suit somebody.
+        let all: Vec<usize> = (0..problem.items()).collect();
+        assign::reinsert(&pool, &mut state, &all, settings.reinsertions.min(1), stop);
+    }
     let stopped = why(&state, &priced, settings, stop);
     let (open, cost) = state.rank();
     Solution { choices: state.into_choices(), open, cost, bound: priced.bound, prices: priced.proof, stopped }

@@ -16,8 +16,9 @@ use super::super::scratch::{Pool, worth};
 
 /// Parts of a round: prices move so often while all items are asked once.
 const PARTS: usize = 32;
-/// Items of all sweeps over the columns after each part, about, and the most sweeps.
-const SWEPT: (usize, usize) = (6_000, 5);
+/// Columns of items are mixed anew after each part: of all items, several times where that makes so many of them, and so
+/// often at the most; of so many items of very many.
+const SWEPT: (usize, usize, usize) = (6_000, 5, 16_000);
 /// By how much of itself a price may move after a part: at first, at the least and at the most.
 const REACH: (f64, f64, f64) = (0.1, 0.01, 0.5);
 /// How the reach changes when a price goes on the same way, and when it turns back.
@@ -62,6 +63,8 @@ struct Climb<'p, P: Problem> {
     level: usize,
     /// No fewer were asked before.
     first: bool,
+    /// Whose columns are mixed next.
+    swept: usize,
     centre: Vec<f64>,
     /// How far each price may move, as a share of itself, and how it moved last.
     reach: Vec<f64>,
@@ -101,6 +104,7 @@ pub(super) fn climb<P: Problem>(
         order,
         level: 0,
         first: true,
+        swept: 0,
         centre: start.0.to_vec(),
         reach,
         moved,
@@ -207,8 +211,12 @@ impl<P: Problem> Climb<'_, P> {
         };
         let reach: Vec<f64> = self.reach.iter().enumerate().map(reach).collect();
         let steering = Steering { centre: &self.centre, slope: &slope, reach: &reach };
-        let sweeps = (SWEPT.0 / self.level.max(1)).clamp(1, SWEPT.1);
-        let prices = self.columns.mix(&steering, sweeps);
+        // In order of the items, as they lie in memory, and of very many only some, in turn.
+        let (several, times, most) = SWEPT;
+        let (level, items) = (self.level.max(1), self.pool.problem.items().max(1));
+        let swept = (level * (several / level).clamp(1, times)).min(most) * items / level;
+        let prices = self.columns.mix(&steering, (self.swept..self.swept + swept).map(|item| item % items));
+        self.swept = (self.swept + swept) % items;
         self.adapt(&prices);
         self.centre = prices;
     }
