@@ -13,7 +13,7 @@ const PIECE: usize = 256;
 /// Items after which prices follow the use.
 const BATCH: usize = 128;
 /// How far prices follow, as a share of their scale.
-const STEP: f64 = 0.0005;
+const STEP: f64 = 0.0002;
 
 /// A price above this share of its scale makes a resource scarce.
 const SCARCE: f64 = 0.02;

@@ -37,8 +37,10 @@ pub struct Settings {
     pub relaxed_items_max: usize,
     /// Rounds in which all items are asked for options, while prices are learned.
     pub rounds: usize,
-    /// Items that prices are learned from, at the most; of more a sample, on its share of what there is.
+    /// Items up to which prices are learned from all of them, and options mixed of all.
     pub learned_items_max: usize,
+    /// Items that prices are learned from where there are more: a sample, on its share of what there is.
+    pub sampled_items: usize,
     /// Rounds for the prices of the proof alone, where they are worth it.
     pub proof_rounds: usize,
     /// Passes that take each item out and put it back.
@@ -66,7 +68,8 @@ impl Default for Settings {
             relaxations: 60,
             relaxed_items_max: 1500,
             rounds: 16,
-            learned_items_max: 30_000,
+            learned_items_max: 32_000,
+            sampled_items: 12_000,
             proof_rounds: 8,
             reinsertions: 4,
             chain_calls: 4_000_000,

@@ -60,7 +60,7 @@ pub(super) fn learn<P: Problem>(
     if let Some(first) = pool.problem.first_prices() {
         start.offer(first);
     }
-    let few = items.min(settings.learned_items_max);
+    let few = if items <= settings.learned_items_max { items } else { settings.sampled_items };
     let judge = Judge::new(pool, &mut random);
     let from = (start.prices.as_slice(), start.scale.as_slice());
     let found = climb(&judge, Ask::Cheapest, few, from, settings.rounds, &mut random, stop);
