@@ -53,6 +53,10 @@ impl Ledger {
         let head = self.save(&mut BufWriter::with_capacity(1 << 18, temporary.as_file_mut()), file)?;
         temporary.as_file().sync_all().map_err(failed)?;
         temporary.persist(file).map_err(|error| failed(error.error))?;
+        // Else a loss of power may take back that the file is there, where the system lets folders be opened.
+        if cfg!(unix) {
+            File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        }
         Ok(head)
     }
 
