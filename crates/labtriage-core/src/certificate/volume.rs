@@ -59,8 +59,9 @@ fn in_part(lines: &[Wanted], mut short: u64) -> Scaled {
             break;
         }
         let part = short.min(u64::from(line.volume));
-        let whole = part == u64::from(line.volume);
-        lost += if whole { line.loss } else { line.loss / Scaled::from(line.volume) * part as Scaled };
+        // Rounded once, so that it never falls when losses rise.
+        let lost_of_it = i128::from(line.loss) * i128::from(part) / i128::from(line.volume.max(1));
+        lost += Scaled::try_from(lost_of_it).unwrap_or(line.loss);
         short -= part;
     }
     lost
