@@ -226,6 +226,28 @@ fn a_solver_that_forgets_the_limits() {
 }
 
 #[test]
+fn nothing_to_choose_costs_nothing() {
+    let table = Table { offers: Vec::new(), limits: vec![3, 5] };
+    for relaxed_items_max in [0, 1500] {
+        let solution = solve(&table, &Settings { relaxed_items_max, ..settings() }, &|| 0.0, &|_| ());
+        assert_eq!((solution.choices.len(), solution.open, solution.cost), (0, 0, 0));
+        assert!(solution.bound <= 0.0);
+    }
+}
+
+proptest! {
+    #[test]
+    fn prices_of_a_sample_give_a_lawful_plan_of_all(table in tables(20..40, true)) {
+        let few = Settings { relaxed_items_max: 0, learned_items_max: 15, sampled_items: 10, ..settings() };
+        let solution = solve(&table, &few, &|| 0.0, &|_| ());
+        check_lawful(&table, &solution);
+        prop_assert_eq!(solution.open, 0);
+        // What only a sample was asked for proves nothing of all.
+        prop_assert_eq!(solution.bound, f64::NEG_INFINITY);
+    }
+}
+
+#[test]
 fn a_price_below_nothing_proves_nothing() {
     // Who takes little takes of what nobody wants: a gift for each unit of it would pay for all that is left.
     let offers = vec![Offer { cost: 5, uses: vec![(0, 5)] }, Offer { cost: 15, uses: vec![(1, 4)] }];

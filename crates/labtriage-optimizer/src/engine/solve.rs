@@ -88,6 +88,10 @@ pub fn solve_with<P: Problem>(
     gone: Gone<'_>,
     progress: &dyn Fn(Progress),
 ) -> Solution<P::Choice> {
+    if problem.items() == 0 {
+        let prices = vec![0.0; problem.limits().len()];
+        return Solution { choices: Vec::new(), open: 0, cost: 0, bound: 0.0, prices, stopped: Why::Gap };
+    }
     let stop: &(dyn Fn() -> bool + Sync) = &|| gone() >= 1.0;
     let pool = Pool::new(problem);
     progress(Progress { phase: Phase::Prices, cost: None, bound: None });
