@@ -68,7 +68,7 @@ impl Default for Settings {
             relaxations: 60,
             relaxed_items_max: 1500,
             rounds: 16,
-            learned_items_max: 32_000,
+            learned_items_max: 60_000,
             sampled_items: 12_000,
             proof_rounds: 8,
             reinsertions: 4,
