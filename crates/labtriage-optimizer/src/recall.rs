@@ -9,7 +9,7 @@ use labtriage_core::viability::fresh_clock;
 
 use crate::greedy::Planner;
 use crate::remaining::{ANY_VOLUME, RunRequest};
-use crate::way::cut_off_day;
+use crate::way::booked_in_from;
 
 /// Visits given so far, and when each collection point's tubes arrive.
 #[derive(Clone)]
@@ -185,14 +185,7 @@ impl Planner<'_> {
     }
 
     fn fresh_book_in(&mut self, site: SiteIx, arrives: Instant) -> Option<SlotIx> {
-        let first_day = cut_off_day(self.snapshot, site, arrives, true);
-        let mut from = self.snapshot.grid.slot_at(arrives)?;
-        while self.snapshot.grid.day(from) < first_day {
-            from = SlotIx::from_row(from.row() + 1);
-            if from.row() >= self.snapshot.grid.len() {
-                return None;
-            }
-        }
+        let from = booked_in_from(self.snapshot, site, arrives, true)?;
         self.remaining.book_in_slot(site, from)
     }
 

@@ -268,14 +268,7 @@ impl Way {
     /// Booked in where it stands, as soon as there is room; at a partner, by cut-off and quota.
     pub(crate) fn book_in(&mut self, snapshot: &Snapshot, remaining: &mut Remaining<'_>) -> Option<()> {
         let site = self.site;
-        let first_day = cut_off_day(snapshot, site, self.earliest, self.arrived_by_courier);
-        let mut from = snapshot.grid.slot_at(self.earliest)?.max(self.slot);
-        while snapshot.grid.day(from) < first_day {
-            from = SlotIx::from_row(from.row() + 1);
-            if from.row() >= snapshot.grid.len() {
-                return None;
-            }
-        }
+        let from = booked_in_from(snapshot, site, self.earliest, self.arrived_by_courier)?.max(self.slot);
         let slot = remaining.book_in_slot(site, from)?;
         self.apply(snapshot, Step::BookIn(slot));
         Some(())
@@ -294,18 +287,13 @@ impl Way {
     }
 }
 
-/// The first local day on which a tube that arrives then can be booked in at a site.
-pub(crate) fn cut_off_day(
-    snapshot: &Snapshot,
-    site: SiteIx,
-    arrives: Instant,
-    by_courier: bool,
-) -> labtriage_core::time::Day {
-    let zone = snapshot.network.zone;
-    let day = zone.day(arrives);
-    let late = snapshot.network.sites[site]
-        .partner
-        .as_ref()
-        .is_some_and(|partner| by_courier && zone.minute_of_day(arrives) > partner.cut_off);
-    if late { day.plus_days(1) } else { day }
+/// The first slot in which a tube that is at a site from then on can be booked in: not on a day before, and at a partner
+/// on the next where a courier brings it after the cut-off; none beyond the horizon.
+pub(crate) fn booked_in_from(snapshot: &Snapshot, site: SiteIx, from: Instant, by_courier: bool) -> Option<SlotIx> {
+    let (zone, grid) = (snapshot.network.zone, &snapshot.grid);
+    let partner = snapshot.network.sites[site].partner.as_ref().filter(|_| by_courier);
+    let late = partner.is_some_and(|partner| zone.minute_of_day(from) > partner.cut_off);
+    let first_day = zone.day(from).plus_days(i32::from(late));
+    let slot = grid.slot_at(from)?;
+    (slot.row()..grid.len()).map(SlotIx::from_row).find(|&slot| grid.day(slot) >= first_day)
 }

@@ -73,11 +73,14 @@ impl SampleCase {
                 let split = self.travel(tables, other).split(origin, first, second)[sent];
                 let split = if free { 0 } else { split + tables.of_site(&tables.book, second)[sent] };
                 let base = self.handling(tables, other, origin, first) + reached((one, first), from) + split;
-                let each: Vec<Scaled> =
-                    otherwise.iter().zip(at((one, first), from)).map(|(other, run)| *other.min(run)).collect();
+                let mut each = std::mem::take(&mut self.best);
+                each.clear();
+                each.extend(otherwise.iter().zip(at((one, first), from)).map(|(other, run)| *other.min(run)));
                 let run = at((other, second), sent);
                 let short = if self.scant { self.second_short(tables, otherwise, &each, run) } else { 0 };
-                base + or_run(&each, run) + short
+                let cost = base + or_run(&each, run) + short;
+                self.best = each;
+                cost
             }
         };
         self.runs = runs;

@@ -88,6 +88,18 @@ mod tests {
 
     proptest! {
         #[test]
+        fn dearer_losses_never_cost_less(
+            lines in proptest::collection::vec((1i64..1000, 1u32..50, 0u32..30), 1..20),
+            there in 0u32..500, dearer in 0usize..20, by in 1i64..100
+        ) {
+            let lines: Vec<Wanted> = lines.into_iter().map(|(loss, volume, dead)| line(loss, volume, dead)).collect();
+            let mut more = lines.clone();
+            more[dearer % lines.len()].loss += by;
+            let (before, after) = (left_out_at_least(&mut lines.clone(), there), left_out_at_least(&mut more, there));
+            prop_assert!(before <= after, "{before}, and {after} with a dearer line");
+        }
+
+        #[test]
         fn nothing_cheaper_exists(
             lines in proptest::collection::vec((1i64..1000, 0u32..50, 0u32..30), 0..9), there in 0u32..300
         ) {

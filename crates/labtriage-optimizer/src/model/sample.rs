@@ -14,7 +14,7 @@ use super::patient::Patient;
 use super::prepare::{Preparation, Replay};
 use super::{Sense, Var};
 use crate::routes::Itinerary;
-use crate::way::cut_off_day;
+use crate::way::booked_in_from;
 
 /// A way of preparing the tube, where it is chosen.
 pub(super) struct Chosen {
@@ -205,10 +205,7 @@ impl Builder<'_> {
 
     /// The first slot in which a tube of this itinerary can be booked in; beyond the last when none.
     pub(super) fn arrives_in_slot(&self, site: SiteIx, itinerary: &Itinerary) -> usize {
-        let (snapshot, grid) = (self.snapshot, &self.snapshot.grid);
-        let Some(slot) = grid.slot_at(itinerary.arrives) else { return self.slots };
-        let first_day = cut_off_day(snapshot, site, itinerary.arrives, true);
-        (slot.row()..self.slots).find(|&slot| grid.day(SlotIx::from_row(slot)) >= first_day).unwrap_or(self.slots)
+        booked_in_from(self.snapshot, site, itinerary.arrives, true).map_or(self.slots, Ix::row)
     }
 
     /// What has arrived at a site can be booked in there.

@@ -9,7 +9,7 @@ use labtriage_core::certificate::Scaled;
 use labtriage_core::table::{Ix, SiteIx};
 
 use super::market::{Market, NEVER};
-use super::memo::{Memo, RunsAt};
+use super::memo::{Bookings, Memo, RunsAt};
 use super::offers::Offer;
 use super::problem::VisitDay;
 use super::sample::{LineCase, SampleCase};
@@ -130,17 +130,17 @@ impl SampleCase {
         }
         let mut cost = least.cost - price;
         let short = |case: &mut Self, run: &[Scaled]| case.first_short(market, otherwise, run, site);
-        if let Some(from) = self.first_slot(otherwise, (runs, bookings), first..runs.until, &mut cost, short) {
+        if let Some(from) = self.booking_slot(otherwise, (runs, bookings), first..runs.until, &mut cost, short) {
             *least = Least { cost: price + cost, picked: Some(Picked { offer: number, from, second: None }) };
         }
     }
 
     /// The slot in which booking in makes lines cost less than they do so far, if any does; `short` says what the lack
     /// of volume costs when lines are run for so much.
-    pub(super) fn first_slot(
+    pub(super) fn booking_slot(
         &mut self,
         otherwise: &[Scaled],
-        (runs, bookings): (RunsAt<'_>, super::memo::Bookings<'_>),
+        (runs, bookings): (RunsAt<'_>, Bookings<'_>),
         slots: Range<usize>,
         least: &mut Scaled,
         short: impl Fn(&mut Self, &[Scaled]) -> Scaled,

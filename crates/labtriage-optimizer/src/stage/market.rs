@@ -10,7 +10,7 @@ use labtriage_core::time::Instant;
 use labtriage_core::units::Cost;
 
 use crate::routes::Routes;
-use crate::way::{Way, cut_off_day};
+use crate::way::{Way, booked_in_from};
 
 /// More than anything costs: what cannot be had.
 pub(super) const NEVER: Scaled = 1 << 54;
@@ -48,7 +48,7 @@ pub(crate) struct Menu {
     /// Per slot: when the local day on which it begins is over.
     midnights: Vec<Instant>,
     /// Per departure: the first slot in which what it brings can be booked in, if any.
-    delivered: Vec<Option<usize>>,
+    delivered: Vec<Option<SlotIx>>,
 }
 
 impl Menu {
@@ -72,30 +72,33 @@ impl Menu {
             let open = |slot| calendar.open_between(network.zone, grid.start(slot), grid.end(slot)).get() > 0;
             grid.slots().map(open).collect()
         };
+        let delivered = |departure: &Departure| {
+            let site = network.couriers[departure.courier].to;
+            booked_in_from(snapshot, site, departure.arrives, true)
+        };
         Self {
             tests,
             runs,
             open: network.calendars.iter().map(opens).collect(),
             minutes: grid.slots().map(|slot| i64::from(grid.end(slot).since(snapshot.now).get())).collect(),
             midnights: grid.slots().map(|slot| network.zone.at(grid.day(slot).plus_days(1), 0)).collect(),
-            delivered: snapshot.departures.iter().map(|departure| delivered(snapshot, departure)).collect(),
+            delivered: snapshot.departures.iter().map(delivered).collect(),
         }
     }
 
     /// The first slot in which a tube on its way can be booked in where it is.
     pub(super) fn first_booking(&self, snapshot: &Snapshot, way: &Way) -> Option<usize> {
-        if let Some(Step::Send(departure)) = way.steps().last() {
-            return self.delivered[departure.row()].map(|slot| slot.max(way.slot.row()));
-        }
-        let slot = snapshot.grid.slot_at(way.earliest())?;
-        if way.by_courier() && snapshot.network.sites[way.site].partner.is_some() {
-            let day = cut_off_day(snapshot, way.site, way.earliest(), true);
-            return (slot.max(way.slot).row()..snapshot.grid.len())
-                .find(|&slot| snapshot.grid.day(SlotIx::from_row(slot)) >= day);
-        }
-        // A slot in which a day ends takes nothing that comes on the next.
-        let first = slot.row() + usize::from(way.earliest() >= self.midnights[slot.row()]);
-        Some(first.max(way.slot.row())).filter(|&slot| slot < snapshot.grid.len())
+        let from = if let Some(Step::Send(departure)) = way.steps().last() {
+            self.delivered[departure.row()]
+        } else if way.by_courier() && snapshot.network.sites[way.site].partner.is_some() {
+            booked_in_from(snapshot, way.site, way.earliest(), true)
+        } else {
+            // As that, without a look at the calendar: a slot in which a day ends takes nothing that comes on the next.
+            let slot = snapshot.grid.slot_at(way.earliest())?.row();
+            let slot = slot + usize::from(way.earliest() >= self.midnights[slot]);
+            (slot < snapshot.grid.len()).then(|| SlotIx::from_row(slot))
+        };
+        from.map(|from| from.max(way.slot).row())
     }
 
     pub(super) fn of(&self, site: SiteIx, test: TestIx) -> &[Runs] {
@@ -114,14 +117,6 @@ impl Menu {
     pub(super) fn ended_by(&self, minutes: i64) -> usize {
         self.minutes.partition_point(|&end| end <= minutes)
     }
-}
-
-/// The first slot in which what a courier brings can be booked in; none beyond the horizon.
-fn delivered(snapshot: &Snapshot, departure: &Departure) -> Option<usize> {
-    let (grid, site) = (&snapshot.grid, snapshot.network.couriers[departure.courier].to);
-    let first_day = cut_off_day(snapshot, site, departure.arrives, true);
-    let from = grid.slot_at(departure.arrives)?.row();
-    (from..grid.len()).find(|&slot| grid.day(SlotIx::from_row(slot)) >= first_day)
 }
 
 /// Prices, and what is left.

@@ -9,7 +9,7 @@ use labtriage_core::duplicates::Repeat;
 use labtriage_core::plan::Step;
 use labtriage_core::snapshot::Snapshot;
 use labtriage_core::table::{
-    CellIx, CollectionPointIx, Ix, LineIx, PatientIx, SampleIx, SiteIx, SlotIx, SpecimenIx, Table, TestIx,
+    CellIx, CollectionPointIx, Ix, LineIx, PatientIx, SampleIx, SiteIx, SpecimenIx, Table, TestIx,
 };
 use labtriage_core::time::{Day, Instant};
 use labtriage_core::viability::fresh_clock;
@@ -19,7 +19,7 @@ use super::market::{Market, Menu, NOTHING_SHARED, Shared};
 use super::patient::Chooser;
 use crate::engine::Problem;
 use crate::greedy::Planner;
-use crate::way::{Way, cut_off_day};
+use crate::way::{Way, booked_in_from};
 
 /// A new tube that a collection point delivers.
 #[derive(Clone, Copy, Debug)]
@@ -80,10 +80,7 @@ fn visit_days(snapshot: &Snapshot, point: CollectionPointIx) -> Vec<VisitDay> {
     let facts = &snapshot.network.collection_points[point];
     let calendar = &snapshot.network.calendars[facts.calendar];
     let arrival = |site, arrives: Instant| {
-        let first_day = cut_off_day(snapshot, site, arrives, true);
-        let from = grid.slot_at(arrives)?.row();
-        let from = (from..grid.len()).find(|&slot| grid.day(SlotIx::from_row(slot)) >= first_day)?;
-        Some(Arrival { site, arrives, from })
+        Some(Arrival { site, arrives, from: booked_in_from(snapshot, site, arrives, true)?.row() })
     };
     let days = (0..grid.day_count()).map(|n| grid.first_day().plus_days(i32::try_from(n).unwrap_or(0)));
     let on = |day: Day| {

@@ -211,7 +211,7 @@ impl SampleCase {
             let short = |case: &mut Self, second: &[Scaled]| case.second_short(there, otherwise, first, second);
             let mut cost = least.cost - price;
             let slots = facts.candidate.from..runs.until;
-            if let Some(from) = self.first_slot(first, (runs, bookings), slots, &mut cost, short) {
+            if let Some(from) = self.booking_slot(first, (runs, bookings), slots, &mut cost, short) {
                 let picked = Picked { offer: main.offer, from: main.from, second: Some((split, from)) };
                 *least = Least { cost: price + cost, picked: Some(picked) };
             }

@@ -213,10 +213,10 @@ impl<P: Problem> Climb<'_, P> {
         let steering = Steering { centre: &self.centre, slope: &slope, reach: &reach };
         // In order of the items, as they lie in memory, and of very many only some, in turn.
         let (several, times, most) = SWEPT;
-        let (level, items) = (self.level.max(1), self.pool.problem.items());
-        let swept = (self.level * (several / level).clamp(1, times)).min(most) * items / level;
+        let (level, items) = (self.level, self.pool.problem.items());
+        let swept = (level * (several / level).clamp(1, times)).min(most) * items / level;
         let prices = self.columns.mix(&steering, (self.swept..self.swept + swept).map(|item| item % items));
-        self.swept = (self.swept + swept) % items.max(1);
+        self.swept = (self.swept + swept) % items;
         self.adapt(&prices);
         self.centre = prices;
     }
