@@ -188,14 +188,13 @@ pub(super) fn reinsert<P: Problem>(
     passes: usize,
     stop: &(dyn Fn() -> bool + Sync),
 ) {
-    let free = vec![0.0; state.left().len()];
     for _ in 0..passes {
         let before = state.rank();
         for piece in order.chunks(PIECE) {
             if stop() {
                 return;
             }
-            replace(pool, state, piece, &free);
+            replace(pool, state, piece);
         }
         if state.rank() == before {
             return;
@@ -205,16 +204,16 @@ pub(super) fn reinsert<P: Problem>(
 
 /// Looks for something cheaper for items, each without itself: found side by side, then exchanged one after
 /// the other. What another has taken meanwhile is not looked for again before the next pass.
-fn replace<P: Problem>(pool: &Pool<'_, P>, state: &mut State<'_, P>, items: &[usize], free: &[f64]) {
+fn replace<P: Problem>(pool: &Pool<'_, P>, state: &mut State<'_, P>, items: &[usize]) {
     let seen = &*state;
     let better = |item: usize, left: &mut Vec<u64>, scratch: &mut P::Scratch| {
         let problem = seen.problem;
-        let cost = |choice: &P::Choice| problem.cost(item, choice);
         let old = seen.choice(item);
+        let below = old.map_or(i64::MAX, |old| problem.cost(item, old));
         old.inspect(|old| problem.uses(item, old, &mut |resource, amount| left[resource] += amount));
-        let found = problem.cheapest(item, free, Some(left), scratch);
+        let found = problem.cheaper(item, below, left, scratch);
         old.inspect(|old| problem.uses(item, old, &mut |resource, amount| left[resource] -= amount));
-        found.filter(|found| old.is_none_or(|old| cost(found) < cost(old)))
+        found
     };
     let found = pool.each_with(items, || seen.left().to_vec(), better);
     for (item, choice) in items.iter().copied().zip(found) {

@@ -125,6 +125,14 @@ pub trait Problem: Sync {
         scratch: &mut Self::Scratch,
     ) -> Option<Self::Choice>;
 
+    /// The option with the least cost among those that fit into `left`, if that is below `below`. By default
+    /// whatever [`Problem::cheapest`] names without prices.
+    fn cheaper(&self, item: usize, below: i64, left: &[u64], scratch: &mut Self::Scratch) -> Option<Self::Choice> {
+        let free = vec![0.0; left.len()];
+        let found = self.cheapest(item, &free, Some(left), scratch)?;
+        (self.cost(item, &found) < below).then_some(found)
+    }
+
     /// What an option costs.
     fn cost(&self, item: usize, choice: &Self::Choice) -> i64;
 

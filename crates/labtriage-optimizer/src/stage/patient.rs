@@ -58,28 +58,48 @@ enum Doing {
 }
 
 impl Chooser {
-    /// The cheapest choice of a patient; none only when nothing is for the stage to decide.
-    pub(super) fn choose(&mut self, stage: &Stage<'_>, market: &Market<'_>, patient: PatientIx) -> Option<Choice> {
+    /// The cheapest choice of a patient, if that seems to cost less than `below`; otherwise none only when nothing is
+    /// for the stage to decide.
+    pub(super) fn choose(
+        &mut self,
+        stage: &Stage<'_>,
+        market: &Market<'_>,
+        patient: PatientIx,
+        below: Scaled,
+    ) -> Option<Choice> {
         self.open(stage, market, patient);
-        if self.opened == 0 {
+        if self.opened == 0 || self.at_best(stage, market, patient) >= below {
             return None;
         }
+        for case in &mut self.cases[..self.opened] {
+            case.lay_out(stage, market);
+        }
         (self.elsewhere, self.must_recall) = (None, false);
-        let mut doing = self.best(stage, market, patient);
+        let mut doing = self.best(stage, market, patient, below)?;
         let mut choice = self.assemble_or_again(stage, market, patient, doing);
         if let (Doing::NotRecalled, None) = (doing, &choice) {
             self.must_recall = true;
-            doing = self.best(stage, market, patient);
+            doing = self.best(stage, market, patient, below)?;
             choice = self.assemble_or_again(stage, market, patient, doing);
         }
         if let (Doing::Visit(on), None) = (doing, &choice) {
             // Nobody is recalled for a request whose patients are bled there: somewhere else, then.
             self.elsewhere = Some(on.point);
-            let doing = self.best(stage, market, patient);
+            let doing = self.best(stage, market, patient, below)?;
             let other = self.assemble_or_again(stage, market, patient, doing);
             return other.or_else(|| self.assemble_or_again(stage, market, patient, Doing::WithoutDate));
         }
         choice.or_else(|| self.assemble_or_again(stage, market, patient, Doing::WithoutDate))
+    }
+
+    /// The least that the patient can cost, wherever and whenever its lines are run or re-tested.
+    fn at_best(&self, stage: &Stage<'_>, market: &Market<'_>, patient: PatientIx) -> Scaled {
+        let total = |lowest: fn(&SampleCase) -> Scaled| self.cases[..self.opened].iter().map(lowest).sum::<Scaled>();
+        let recalled = total(SampleCase::lowest);
+        if stage.before.recalled[patient.row()] {
+            return recalled;
+        }
+        total(SampleCase::lowest_held).min(recalled + scaled(burden(market.snapshot, patient)))
     }
 
     fn open(&mut self, stage: &Stage<'_>, market: &Market<'_>, patient: PatientIx) {
@@ -128,6 +148,7 @@ impl Chooser {
             let beside = Market { left, shared: &NOTHING_SHARED, ..*market };
             let sample = self.cases[number].sample?;
             self.cases[number].open(stage, &beside, sample);
+            self.cases[number].lay_out(stage, &beside);
             let going = self.going(stage, &beside, (number, false), doing, recalled);
             let choice = self.assemble_sample(stage, &beside, number, doing, going, recalled)?;
             choice.uses(market.snapshot, &mut |cell, amount| {
@@ -138,7 +159,14 @@ impl Chooser {
         complete(stage, market, patient, doing, samples)
     }
 
-    fn best(&mut self, stage: &Stage<'_>, market: &Market<'_>, patient: PatientIx) -> Doing {
+    /// What costs least, if that is below a limit.
+    fn best(
+        &mut self,
+        stage: &Stage<'_>,
+        market: &Market<'_>,
+        patient: PatientIx,
+        below: Scaled,
+    ) -> Option<Doing> {
         let recalled = stage.before.recalled[patient.row()];
         // A line that is neither open nor kept has its patient recalled.
         let lost = |case: &SampleCase| case.lines.iter().any(|line| line.held >= NEVER && !line.open);
@@ -148,11 +176,12 @@ impl Chooser {
         let burden = if recalled { 0 } else { scaled(burden(market.snapshot, patient)) };
         let lowest: Scaled = self.cases[..self.opened].iter().map(SampleCase::lowest).sum();
         if !recallable || !recalled && not <= burden + lowest {
-            return Doing::NotRecalled;
+            return (not < below).then_some(Doing::NotRecalled);
         }
         let alone = |case: &mut SampleCase| case.alone(market).cost;
         let without = burden + self.cases[..self.opened].iter_mut().map(alone).sum::<Scaled>().min(NEVER);
-        let mut least = if without < not { (without, Doing::WithoutDate) } else { (not, Doing::NotRecalled) };
+        let least = if without < not { (without, Doing::WithoutDate) } else { (not, Doing::NotRecalled) };
+        let mut least = if least.0 < below { (least.0, Some(least.1)) } else { (below, None) };
         self.visits(stage, market, patient, (burden, lowest), &mut least);
         least.1
     }
@@ -174,7 +203,7 @@ impl Chooser {
         market: &Market<'_>,
         patient: PatientIx,
         (burden, lowest): (Scaled, Scaled),
-        least: &mut (Scaled, Doing),
+        least: &mut (Scaled, Option<Doing>),
     ) {
         self.possible_visits(stage, market, patient);
         let mut days = std::mem::take(&mut self.days);
@@ -193,7 +222,7 @@ impl Chooser {
                 break;
             }
             if on.exact.is_some() {
-                *least = (on.cost, Doing::Visit(*on));
+                *least = (on.cost, Some(Doing::Visit(*on)));
                 break;
             }
             on.cost = burden + on.visit;

@@ -194,6 +194,8 @@ pub(crate) struct Scratch<'a> {
     whole: Prices,
     shared: Shared,
     tables: Option<Tables<'a>>,
+    /// No prices at all.
+    free: Vec<Scaled>,
 }
 
 impl<'a> Scratch<'a> {
@@ -227,6 +229,7 @@ impl<'a> Problem for Stage<'a> {
             whole: Prices::free(0),
             shared: Shared::default(),
             tables: None,
+            free: vec![0; self.limits.len()],
         }
     }
 
@@ -246,7 +249,14 @@ impl<'a> Problem for Stage<'a> {
             shared.work_out(&market);
             market.shared = shared;
         }
-        chooser.choose(self, &market, self.patients[item])
+        chooser.choose(self, &market, self.patients[item], Scaled::MAX)
+    }
+
+    fn cheaper(&self, item: usize, below: i64, left: &[u64], scratch: &mut Scratch<'a>) -> Option<Choice> {
+        let market = self.market(&scratch.free, left);
+        let open = below.saturating_sub(self.fixed[item]);
+        let found = scratch.chooser.choose(self, &market, self.patients[item], open.saturating_mul(1 << SHIFT))?;
+        (self.cost(item, &found) < below).then_some(found)
     }
 
     /// A requester's cap is looked at only when lines are given their slots.
