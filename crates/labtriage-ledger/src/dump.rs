@@ -109,7 +109,7 @@ pub fn restore(file: &Path, to: &Address) -> Result<Verified, LedgerError> {
     ledger.write(Instant::from_epoch_minutes(0), |writer| {
         fill(writer, &mut lines, file)?;
         writer.settle()?;
-        verified(&mut writer.open, None)
+        verified(&mut writer.open(), None)
     })
 }
 

@@ -41,6 +41,7 @@ mod recalls;
 pub mod records;
 mod rows;
 mod samples;
+mod scribe;
 pub mod states;
 mod store;
 pub mod transitions;
@@ -114,10 +115,7 @@ impl Ledger {
         work: impl FnOnce(&mut Writer<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let (open, head) = self.store.writing()?;
-        let mut writer = Writer::new(open, head, at);
-        let given = work(&mut writer)?;
-        writer.finish()?;
-        Ok(given)
+        Writer::write(open, head, at, work)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::records::{Kind, Renamed};
 use crate::store::{own_sql, places};
 use crate::writer::Writer;
 
-/// Pseudonyms asked for with one statement; see `writer::BATCH` for why so few.
+/// Pseudonyms asked for with one statement; numbered values, which SQLite looks up one by one, hence so few.
 const BATCH: usize = 100;
 
 /// The pseudonyms of patients who have several.
@@ -46,7 +46,7 @@ impl Writer<'_> {
     /// The same, with what is pending.
     pub(crate) fn names(&mut self, patients: &[&OwnedPseudonym]) -> Result<Names, LedgerError> {
         self.flush()?;
-        self.open.run(async |connection| names(connection, patients).await)
+        self.open().run(async |connection| names(connection, patients).await)
     }
 
     /// Records that patients have got other pseudonyms: pairs of the one before and the one from now on. What is

@@ -14,7 +14,7 @@ use crate::store::{own_sql, places};
 use crate::verify::Fault;
 use crate::writer::Writer;
 
-/// Subjects asked for with one statement; see `writer::BATCH` for why so few.
+/// Subjects asked for with one statement; numbered values, which SQLite looks up one by one, hence so few.
 const BATCH: usize = 100;
 
 /// Present states, with what the condition `p.… ` selects.
@@ -25,7 +25,7 @@ impl Writer<'_> {
     pub(crate) fn known(&mut self, kind: Kind, subject: &str) -> Result<bool, LedgerError> {
         self.flush()?;
         let subject = subject.to_owned();
-        self.open.run(async |connection| {
+        self.open().run(async |connection| {
             let sql = "SELECT seq FROM present WHERE kind = $1 AND subject = $2";
             let row = sqlx::query(sql).bind(kind.text()).bind(subject).fetch_optional(connection).await?;
             Ok(row.is_some())
@@ -46,7 +46,7 @@ impl Writer<'_> {
     pub(crate) fn by_key<R: Record>(&mut self, column: &'static str, value: &str) -> Result<Vec<R>, LedgerError> {
         self.flush()?;
         let (sql, value) = (present_sql(column), value.to_owned());
-        let rows = self.open.run(async |connection| present_rows(connection, sql, R::KIND, value).await)?;
+        let rows = self.open().run(async |connection| present_rows(connection, sql, R::KIND, value).await)?;
         rows.iter().map(|row| known(row).map(|known| known.record)).collect()
     }
 
@@ -61,7 +61,7 @@ impl Writer<'_> {
         let mut found = BTreeMap::new();
         for part in values.chunks(BATCH) {
             let sql = own_sql(bodies_sql(column, part.len()));
-            let rows = self.open.run(async |connection| {
+            let rows = self.open().run(async |connection| {
                 let query = sqlx::query(sql).bind(kind.text());
                 part.iter().fold(query, |query, value| query.bind(*value)).fetch_all(connection).await
             })?;

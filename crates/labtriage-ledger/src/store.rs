@@ -182,6 +182,11 @@ impl Open<'_> {
         runtime.block_on(work(transaction)).map_err(|error| failure(address, &error))
     }
 
+    /// Whether the database is PostgreSQL.
+    pub(crate) fn is_postgres(&self) -> bool {
+        self.address.is_postgres()
+    }
+
     /// The ledger's note of its last entry.
     pub(crate) fn head(&mut self) -> Result<Head, LedgerError> {
         self.run(async |connection| {

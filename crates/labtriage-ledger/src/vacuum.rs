@@ -62,7 +62,7 @@ impl Writer<'_> {
 
     fn old_bodies(&mut self, select: &str, after: i64, before: Instant) -> Result<Vec<(i64, String)>, LedgerError> {
         let sql = own_sql(select.to_owned());
-        self.open.run(async |connection| {
+        self.open().run(async |connection| {
             let query = sqlx::query(sql).bind(after).bind(i64::from(before.epoch_minutes())).bind(BATCH);
             let rows = query.fetch_all(connection).await?;
             rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
@@ -71,7 +71,7 @@ impl Writer<'_> {
 
     fn forget(&mut self, batch: Vec<(i64, String)>) -> Result<(), LedgerError> {
         let sql = "UPDATE entry SET body = NULL, body_digest = $1 WHERE seq = $2";
-        self.open.run(async |connection| {
+        self.open().run(async |connection| {
             for (seq, body) in batch {
                 sqlx::query(sql).bind(digest_of(&body)).bind(seq).execute(&mut *connection).await?;
             }

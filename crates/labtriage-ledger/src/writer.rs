@@ -1,39 +1,48 @@
 //! How is something recorded? In one transaction, entry and present state together.
 
-use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use labtriage_core::nhs;
 use labtriage_core::time::Instant;
-use sqlx::SqlStr;
 
 use crate::entry::{Entry, Head, Projected};
 use crate::error::LedgerError;
-use crate::records::{CODES, Figures, Keys, Kind, Override, Published, Query, Record, Run, Sample};
+use crate::records::{CODES, Figures, Kind, Override, Published, Query, Record, Run, Sample};
+use crate::scribe::{BATCH, Batch, Scribe, Shared, own};
 use crate::states::OverrideState;
-use crate::store::{Open, own_sql, places};
-
-/// Entries written with one statement. Few: SQLite looks each numbered value up among all of its
-/// statement, so a statement ten times as long takes a hundred times as long.
-const BATCH: usize = 50;
-
-const ENTRY_COLUMNS: usize = 7;
-const PRESENT_COLUMNS: usize = 7;
+use crate::store::Open;
 
 /// Records things, all of them or none. Got from [`crate::Ledger::write`].
 pub struct Writer<'a> {
-    pub(crate) open: Open<'a>,
+    open: Shared<'a>,
+    scribe: Scribe,
     at: Instant,
     head: Head,
-    pending: Vec<(Entry, Projected)>,
-    /// The statements of a full batch, which is nearly always the one that is written.
-    full: (SqlStr, SqlStr, SqlStr),
+    pending: Batch,
 }
 
 impl<'a> Writer<'a> {
-    pub(crate) fn new(open: Open<'a>, head: Head, at: Instant) -> Self {
-        let present = |same| own_sql(present_sql(BATCH, same));
-        let full = (own_sql(entry_sql(BATCH)), present(false), present(true));
-        Self { open, at, head, pending: Vec::new(), full }
+    /// Records what `work` does in an open transaction; then everything stands, or, when anything fails, nothing.
+    pub(crate) fn write<T, E: From<LedgerError>>(
+        open: Open<'a>,
+        head: Head,
+        at: Instant,
+        work: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let open = Arc::new(Mutex::new(open));
+        let given = std::thread::scope(|scope| {
+            let scribe = Scribe::start(scope, Arc::clone(&open));
+            let mut writer = Self { open: Arc::clone(&open), scribe, at, head, pending: Vec::new() };
+            let given = work(&mut writer)?;
+            writer.settle()?;
+            Ok::<_, E>(given)
+        })?;
+        let Some(open) = Arc::into_inner(open) else {
+            let subject = "transaction".to_owned();
+            return Err(LedgerError::Contradiction { subject, what: "it is still in use" }.into());
+        };
+        open.into_inner().unwrap_or_else(PoisonError::into_inner).commit()?;
+        Ok(given)
     }
 
     /// The moment at which everything here is recorded.
@@ -171,100 +180,34 @@ impl<'a> Writer<'a> {
     pub(crate) fn push(&mut self, entry: Entry, projected: Projected) -> Result<(), LedgerError> {
         self.head = entry.head();
         self.pending.push((entry, projected));
-        if self.pending.len() >= BATCH { self.flush() } else { Ok(()) }
+        if self.pending.len() >= BATCH { self.hand_over() } else { Ok(()) }
     }
 
-    /// Writes what is pending, so that statements see it.
+    /// Has what is pending written, and waits until it is, so that statements see it.
     pub(crate) fn flush(&mut self) -> Result<(), LedgerError> {
-        let batch = std::mem::take(&mut self.pending);
-        if batch.is_empty() {
-            return Ok(());
-        }
-        let sql = if batch.len() == BATCH { self.full.0.clone() } else { own_sql(entry_sql(batch.len())) };
-        self.write_present(&batch)?;
-        self.write_named(&batch)?;
-        self.open.run(async |connection| {
-            let mut insert = sqlx::query(sql);
-            for (entry, _) in batch {
-                let body = entry.body.text().map(str::to_owned);
-                let dropped = body.is_none().then(|| entry.body.digest());
-                insert = insert.bind(entry.seq).bind(entry.at).bind(entry.kind).bind(entry.subject);
-                insert = insert.bind(body).bind(dropped).bind(entry.digest);
-            }
-            insert.execute(connection).await
-        })?;
-        Ok(())
+        self.hand_over()?;
+        self.scribe.wait()
     }
 
-    /// The latest entry of each subject takes the place of the one before. A dropped body has no
-    /// keys, and always a successor that has.
-    fn write_present(&mut self, batch: &[(Entry, Projected)]) -> Result<(), LedgerError> {
-        let present = batch.iter().filter(|(entry, _)| {
-            entry.body.text().is_some() && Kind::from_text(&entry.kind).is_some_and(Kind::has_present)
-        });
-        let mut latest: BTreeMap<(&str, &str), (i64, &Keys, bool)> = BTreeMap::new();
-        for (entry, projected) in present {
-            let subject = (entry.kind.as_str(), entry.subject.as_str());
-            let same = projected.same_keys && latest.get(&subject).is_none_or(|(.., same)| *same);
-            latest.insert(subject, (entry.seq, &projected.keys, same));
-        }
-        for same in [false, true] {
-            let rows: Vec<_> = latest.iter().filter(|(_, (.., other))| *other == same).collect();
-            if rows.is_empty() {
-                continue;
-            }
-            let whole = rows.len() == BATCH;
-            let sql = match same {
-                false if whole => self.full.1.clone(),
-                true if whole => self.full.2.clone(),
-                _ => own_sql(present_sql(rows.len(), same)),
-            };
-            self.open.run(async |connection| {
-                let mut upsert = sqlx::query(sql);
-                for ((kind, subject), (seq, keys, _)) in rows {
-                    upsert = upsert.bind(*kind).bind(*subject).bind(*seq).bind(keys.state);
-                    upsert = upsert.bind(&keys.request).bind(&keys.patient).bind(&keys.requester);
-                }
-                upsert.execute(connection).await
-            })?;
-        }
-        Ok(())
+    /// Has what is pending written meanwhile.
+    fn hand_over(&mut self) -> Result<(), LedgerError> {
+        self.scribe.write(std::mem::take(&mut self.pending))
     }
 
-    fn write_named(&mut self, batch: &[(Entry, Projected)]) -> Result<(), LedgerError> {
-        for (entry, projected) in batch {
-            for part in projected.named.chunks(BATCH) {
-                let rows: Vec<_> = (0..part.len()).map(|row| format!("({})", places(2 * row + 1, 2))).collect();
-                let sql = format!(
-                    "INSERT INTO named (patient, seq) VALUES {} ON CONFLICT (patient, seq) DO NOTHING",
-                    rows.join(", ")
-                );
-                self.open.run(async |connection| {
-                    let insert = part.iter().fold(sqlx::query(own_sql(sql)), |insert, patient| {
-                        insert.bind(patient.as_str()).bind(entry.seq)
-                    });
-                    insert.execute(connection).await
-                })?;
-            }
-        }
-        Ok(())
+    /// The transaction, to run statements in.
+    pub(crate) fn open(&self) -> MutexGuard<'_, Open<'a>> {
+        own(&self.open)
     }
 
     /// Writes what is left, and notes the last entry.
     pub(crate) fn settle(&mut self) -> Result<(), LedgerError> {
         self.flush()?;
         let Head { seq, digest } = self.head.clone();
-        self.open.run(async |connection| {
+        self.open().run(async |connection| {
             let note = sqlx::query("UPDATE head SET seq = $1, digest = $2 WHERE one = 1").bind(seq).bind(digest);
             note.execute(connection).await
         })?;
         Ok(())
-    }
-
-    /// Everything stands.
-    pub(crate) fn finish(mut self) -> Result<(), LedgerError> {
-        self.settle()?;
-        self.open.commit()
     }
 }
 
@@ -274,30 +217,4 @@ pub(crate) fn body_of<R: Record>(record: &R) -> Result<String, LedgerError> {
         subject: format!("{} {}", R::KIND.text(), record.subject()),
         what: "the record cannot be written as JSON",
     })
-}
-
-fn entry_sql(rows: usize) -> String {
-    let rows = value_rows(rows, ENTRY_COLUMNS);
-    format!("INSERT INTO entry (seq, at, kind, subject, body, body_digest, digest) VALUES {rows}")
-}
-
-/// With the same keys only the number of the entry is set: SQLite writes every index anew of which a column is set, be
-/// it to what it was.
-fn present_sql(rows: usize, same_keys: bool) -> String {
-    let rows = value_rows(rows, PRESENT_COLUMNS);
-    let keys = if same_keys {
-        ""
-    } else {
-        ", state = excluded.state, request = excluded.request, patient = excluded.patient, \
-         requester = excluded.requester"
-    };
-    format!(
-        "INSERT INTO present (kind, subject, seq, state, request, patient, requester) VALUES {rows} \
-         ON CONFLICT (kind, subject) DO UPDATE SET seq = excluded.seq{keys}"
-    )
-}
-
-fn value_rows(rows: usize, columns: usize) -> String {
-    let rows: Vec<_> = (0..rows).map(|row| format!("({})", places(row * columns + 1, columns))).collect();
-    rows.join(", ")
 }

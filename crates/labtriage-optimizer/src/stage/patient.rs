@@ -189,13 +189,7 @@ impl Chooser {
     }
 
     /// What costs least, if that is below a limit.
-    fn best(
-        &mut self,
-        stage: &Stage<'_>,
-        market: &Market<'_>,
-        patient: PatientIx,
-        below: Scaled,
-    ) -> Option<Doing> {
+    fn best(&mut self, stage: &Stage<'_>, market: &Market<'_>, patient: PatientIx, below: Scaled) -> Option<Doing> {
         let recalled = stage.before.recalled[patient.row()];
         // A line that is neither open nor kept has its patient recalled.
         let lost = |case: &SampleCase| case.lines.iter().any(|line| line.held >= NEVER && !line.open);

@@ -69,13 +69,7 @@ pub(super) struct SampleCase {
 impl SampleCase {
     /// Opens a sample for the lines that the stage decides, each with what its tests cost; `false` when it has none.
     /// Given per site the first slot in which a new tube of the patient can be booked in.
-    pub(super) fn open(
-        &mut self,
-        stage: &Stage<'_>,
-        market: &Market<'_>,
-        sample: SampleIx,
-        anew: &[usize],
-    ) -> bool {
+    pub(super) fn open(&mut self, stage: &Stage<'_>, market: &Market<'_>, sample: SampleIx, anew: &[usize]) -> bool {
         let snapshot = market.snapshot;
         let facts = &snapshot.backlog.samples[sample];
         self.sample = Some(sample);

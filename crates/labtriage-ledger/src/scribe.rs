@@ -1,0 +1,197 @@
+//! Who writes entries while the next ones are put together? A thread beside, within the same transaction.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::Scope;
+
+use sqlx::SqlStr;
+
+use crate::entry::{Entry, Projected};
+use crate::error::LedgerError;
+use crate::records::{Keys, Kind};
+use crate::store::{Open, own_sql, places};
+
+/// Entries written with one statement. Values are not numbered for SQLite, which would look each number up among all
+/// of its statement.
+pub(crate) const BATCH: usize = 200;
+
+/// Batches that wait to be written, at the most.
+const WAITING: usize = 8;
+
+const ENTRY_COLUMNS: usize = 7;
+const PRESENT_COLUMNS: usize = 7;
+
+/// Entries in their order, each with what the projections keep of it.
+pub(crate) type Batch = Vec<(Entry, Projected)>;
+
+/// An open transaction that a writer and its scribe use in turn.
+pub(crate) type Shared<'a> = Arc<Mutex<Open<'a>>>;
+
+/// The transaction, for oneself until the guard is dropped.
+pub(crate) fn own<'s, 'a>(shared: &'s Shared<'a>) -> MutexGuard<'s, Open<'a>> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The end of a scribe's work that its writer holds; dropped, the scribe stops.
+pub(crate) struct Scribe {
+    batches: SyncSender<Batch>,
+    written: Receiver<Result<(), LedgerError>>,
+    /// Batches of which the scribe has not yet said what became of them.
+    unheard: usize,
+}
+
+impl Scribe {
+    /// A scribe that writes into a transaction, in a thread of its own.
+    pub(crate) fn start<'scope, 'a: 'scope>(scope: &'scope Scope<'scope, '_>, shared: Shared<'a>) -> Self {
+        let (batches, given) = sync_channel::<Batch>(WAITING);
+        // It never waits to be heard.
+        let (tell, written) = std::sync::mpsc::channel();
+        scope.spawn(move || {
+            let mut statements = Statements::new(own(&shared).is_postgres());
+            for batch in given {
+                let result = statements.write(&mut own(&shared), &batch);
+                if tell.send(result).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { batches, written, unheard: 0 }
+    }
+
+    /// Has a batch written after those before. What failed meanwhile is said here, or when [`Scribe::wait`] is called.
+    pub(crate) fn write(&mut self, batch: Batch) -> Result<(), LedgerError> {
+        while let Ok(result) = self.written.try_recv() {
+            self.unheard -= 1;
+            result?;
+        }
+        if !batch.is_empty() && self.batches.send(batch).is_ok() {
+            self.unheard += 1;
+        }
+        Ok(())
+    }
+
+    /// Waits until all is written.
+    pub(crate) fn wait(&mut self) -> Result<(), LedgerError> {
+        while self.unheard > 0 {
+            // The scribe ends only after its writer; should it panic, that is passed on where its thread is joined.
+            let Ok(result) = self.written.recv() else { break };
+            self.unheard -= 1;
+            result?;
+        }
+        Ok(())
+    }
+}
+
+/// The statements of a full batch, which is nearly always the one that is written.
+struct Statements {
+    postgres: bool,
+    entries: SqlStr,
+    /// Present states whose keys may be others, and those whose keys are the same.
+    present: [SqlStr; 2],
+}
+
+impl Statements {
+    fn new(postgres: bool) -> Self {
+        let present = |same| own_sql(present_sql(postgres, BATCH, same));
+        let entries = own_sql(entry_sql(postgres, BATCH));
+        Self { postgres, entries, present: [present(false), present(true)] }
+    }
+
+    fn write(&mut self, open: &mut Open<'_>, batch: &[(Entry, Projected)]) -> Result<(), LedgerError> {
+        self.write_present(open, batch)?;
+        self.write_named(open, batch)?;
+        let whole = batch.len() == BATCH;
+        let sql = if whole { self.entries.clone() } else { own_sql(entry_sql(self.postgres, batch.len())) };
+        open.run(async |connection| {
+            let mut insert = sqlx::query(sql);
+            for (entry, _) in batch {
+                let body = entry.body.text();
+                let dropped = body.is_none().then(|| entry.body.digest());
+                insert = insert.bind(entry.seq).bind(entry.at).bind(&entry.kind).bind(&entry.subject);
+                insert = insert.bind(body).bind(dropped).bind(&entry.digest);
+            }
+            insert.execute(connection).await
+        })?;
+        Ok(())
+    }
+
+    /// The latest entry of each subject takes the place of the one before. A dropped body has no
+    /// keys, and always a successor that has.
+    fn write_present(&self, open: &mut Open<'_>, batch: &[(Entry, Projected)]) -> Result<(), LedgerError> {
+        let present = batch.iter().filter(|(entry, _)| {
+            entry.body.text().is_some() && Kind::from_text(&entry.kind).is_some_and(Kind::has_present)
+        });
+        let mut latest: BTreeMap<(&str, &str), (i64, &Keys, bool)> = BTreeMap::new();
+        for (entry, projected) in present {
+            let subject = (entry.kind.as_str(), entry.subject.as_str());
+            let same = projected.same_keys && latest.get(&subject).is_none_or(|(.., same)| *same);
+            latest.insert(subject, (entry.seq, &projected.keys, same));
+        }
+        for same in [false, true] {
+            let rows: Vec<_> = latest.iter().filter(|(_, (.., other))| *other == same).collect();
+            if rows.is_empty() {
+                continue;
+            }
+            let whole = rows.len() == BATCH;
+            let sql = if whole {
+                self.present[usize::from(same)].clone()
+            } else {
+                own_sql(present_sql(self.postgres, rows.len(), same))
+            };
+            open.run(async |connection| {
+                let mut upsert = sqlx::query(sql);
+                for ((kind, subject), (seq, keys, _)) in rows {
+                    upsert = upsert.bind(*kind).bind(*subject).bind(*seq).bind(keys.state);
+                    upsert = upsert.bind(&keys.request).bind(&keys.patient).bind(&keys.requester);
+                }
+                upsert.execute(connection).await
+            })?;
+        }
+        Ok(())
+    }
+
+    fn write_named(&self, open: &mut Open<'_>, batch: &[(Entry, Projected)]) -> Result<(), LedgerError> {
+        for (entry, projected) in batch {
+            for part in projected.named.chunks(BATCH) {
+                let rows = value_rows(self.postgres, part.len(), 2);
+                let sql =
+                    format!("INSERT INTO named (patient, seq) VALUES {rows} ON CONFLICT (patient, seq) DO NOTHING");
+                open.run(async |connection| {
+                    let insert = part.iter().fold(sqlx::query(own_sql(sql)), |insert, patient| {
+                        insert.bind(patient.as_str()).bind(entry.seq)
+                    });
+                    insert.execute(connection).await
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn entry_sql(postgres: bool, rows: usize) -> String {
+    let rows = value_rows(postgres, rows, ENTRY_COLUMNS);
+    format!("INSERT INTO entry (seq, at, kind, subject, body, body_digest, digest) VALUES {rows}")
+}
+
+/// With the same keys only the number of the entry is set: SQLite writes every index anew of which a column is set, be
+/// it to what it was.
+fn present_sql(postgres: bool, rows: usize, same_keys: bool) -> String {
+    let rows = value_rows(postgres, rows, PRESENT_COLUMNS);
+    let keys = if same_keys {
+        ""
+    } else {
+        ", state = excluded.state, request = excluded.request, patient = excluded.patient, \
+         requester = excluded.requester"
+    };
+    format!(
+        "INSERT INTO present (kind, subject, seq, state, request, patient, requester) VALUES {rows} \
+         ON CONFLICT (kind, subject) DO UPDATE SET seq = excluded.seq{keys}"
+    )
+}
+
+fn value_rows(postgres: bool, rows: usize, columns: usize) -> String {
+    let place = |row: usize| if postgres { places(row * columns + 1, columns) } else { vec!["?"; columns].join(", ") };
+    let rows: Vec<_> = (0..rows).map(|row| format!("({})", place(row))).collect();
+    rows.join(", ")
+}
