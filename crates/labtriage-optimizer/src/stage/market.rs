@@ -49,9 +49,6 @@ pub(crate) struct Menu {
     midnights: Vec<Instant>,
     /// Per departure: the first slot in which what it brings can be booked in, if any.
     delivered: Vec<Option<SlotIx>>,
-    /// By site and site: the first slot in which what stands at the one now can be booked in at the other, whatever
-    /// couriers it takes; beyond the last where none leads there.
-    soonest: Vec<usize>,
 }
 
 impl Menu {
@@ -86,14 +83,7 @@ impl Menu {
             minutes: grid.slots().map(|slot| i64::from(grid.end(slot).since(snapshot.now).get())).collect(),
             midnights: grid.slots().map(|slot| network.zone.at(grid.day(slot).plus_days(1), 0)).collect(),
             delivered: snapshot.departures.iter().map(delivered).collect(),
-            soonest: network.sites.indices().flat_map(|from| soonest(snapshot, from)).collect(),
         }
-    }
-
-    /// The first slot in which what stands at a site now can be booked in at another; beyond the last where never.
-    pub(super) fn soonest(&self, from: SiteIx, to: SiteIx) -> usize {
-        let sites = self.soonest.len().isqrt();
-        self.soonest[from.row() * sites + to.row()]
     }
 
     /// The first slot in which a tube on its way can be booked in where it is.
@@ -127,27 +117,6 @@ impl Menu {
     pub(super) fn ended_by(&self, minutes: i64) -> usize {
         self.minutes.partition_point(|&end| end <= minutes)
     }
-}
-
-/// Per site: the first slot in which what stands at a site now can be booked in there. Departures in the order in which
-/// they leave, each taken by whatever is there by then (the connection scan of Dibbelt, Pajor, Strasser and Wagner, 2013).
-fn soonest(snapshot: &Snapshot, from: SiteIx) -> Vec<usize> {
-    let mut arrives = vec![Instant::FAR; snapshot.network.sites.len()];
-    arrives[from.row()] = snapshot.now;
-    let mut departures: Vec<&Departure> = snapshot.departures.iter().collect();
-    departures.sort_by_key(|departure| departure.leaves);
-    for departure in departures {
-        let courier = &snapshot.network.couriers[departure.courier];
-        if arrives[courier.from.row()] <= departure.leaves {
-            let there = &mut arrives[courier.to.row()];
-            *there = departure.arrives.min(*there);
-        }
-    }
-    let slot = |(site, &arrives): (SiteIx, &Instant)| {
-        let slot = booked_in_from(snapshot, site, arrives, site != from);
-        slot.map_or(snapshot.grid.len(), Ix::row)
-    };
-    snapshot.network.sites.indices().zip(&arrives).map(slot).collect()
 }
 
 /// Prices, and what is left.
@@ -243,12 +212,6 @@ impl Market<'_> {
     pub(super) fn booking(&self, site: SiteIx, slot: usize) -> Scaled {
         let known = self.shared.booked.get(site.row() * self.menu.minutes.len() + slot);
         known.copied().unwrap_or_else(|| self.work_out_booking(site, slot))
-    }
-
-    /// The first slot from one on in which anything can be booked in at a site; beyond the last when there is none.
-    pub(super) fn first_room(&self, site: SiteIx, from: usize) -> usize {
-        let slots = self.menu.minutes.len();
-        (from..slots).find(|&slot| self.booking(site, slot) < NEVER).unwrap_or(slots)
     }
 
     fn work_out_booking(&self, site: SiteIx, slot: usize) -> Scaled {

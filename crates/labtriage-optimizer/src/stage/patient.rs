@@ -8,7 +8,6 @@ use labtriage_core::certificate::Scaled;
 use labtriage_core::cost::burden;
 use labtriage_core::plan::{Disposition, Hold, Visit};
 use labtriage_core::table::{CollectionPointIx, Ix, LineIx, PatientIx};
-use labtriage_core::time::Day;
 
 use super::bench::Bench;
 use super::choice::{Choice, SampleChoice};
@@ -25,8 +24,6 @@ pub(crate) struct Chooser {
     otherwise: Vec<Scaled>,
     ever: Vec<Scaled>,
     days: Vec<OnDay>,
-    /// Per site: the first slot in which a new tube can be booked in.
-    anew: Vec<usize>,
     /// Per sample: its open lines at the least, run or re-tested on whatever day.
     rest: Vec<Least>,
     /// Where each sample goes on the days looked at closely, one day after the other.
@@ -106,38 +103,12 @@ impl Chooser {
     }
 
     fn open(&mut self, stage: &Stage<'_>, market: &Market<'_>, patient: PatientIx) {
-        self.find_first_anew(stage, market, patient);
         self.opened = 0;
         for &sample in stage.samples_of(patient) {
             if self.cases.len() == self.opened {
                 self.cases.push(SampleCase::default());
             }
-            self.opened += usize::from(self.cases[self.opened].open(stage, market, sample, &self.anew));
-        }
-    }
-
-    /// Works out from when on a new tube can be booked in at each site, at the soonest: after the visit that is given,
-    /// or the first that can still be.
-    fn find_first_anew(&mut self, stage: &Stage<'_>, market: &Market<'_>, patient: PatientIx) {
-        let snapshot = market.snapshot;
-        let (slots, given) = (snapshot.grid.len(), stage.before.visit_of(patient));
-        self.anew.clear();
-        self.anew.resize(snapshot.network.sites.len(), slots);
-        for &sample in stage.samples_of(patient) {
-            let requester = snapshot.backlog.requests[snapshot.backlog.samples[sample].request].requester;
-            let point = snapshot.network.requesters[requester].collection_point;
-            let can_be = |day: &&VisitDay| match given {
-                Some(given) => given.day == day.day,
-                None => visit_price(market, point, day.day) < NEVER,
-            };
-            let Some(day) = stage.days(point).iter().find(can_be) else { continue };
-            for tube in &day.arrivals {
-                let soonest = &mut self.anew[tube.site.row()];
-                *soonest = (*soonest).min(tube.from);
-            }
-        }
-        for (site, soonest) in snapshot.network.sites.indices().zip(&mut self.anew) {
-            *soonest = market.first_room(site, *soonest);
+            self.opened += usize::from(self.cases[self.opened].open(stage, market, sample));
         }
     }
 
@@ -176,7 +147,7 @@ impl Chooser {
             self.taken.clear();
             let beside = Market { left, shared: &NOTHING_SHARED, ..*market };
             let sample = self.cases[number].sample?;
-            self.cases[number].open(stage, &beside, sample, &self.anew);
+            self.cases[number].open(stage, &beside, sample);
             self.cases[number].lay_out(stage, &beside);
             let going = self.going(stage, &beside, (number, false), doing, recalled);
             let choice = self.assemble_sample(stage, &beside, number, doing, going, recalled)?;
@@ -280,7 +251,8 @@ impl Chooser {
         }
         for point in points {
             for (day, facts) in stage.days(point).iter().enumerate() {
-                let price = || visit_price(market, point, facts.day);
+                let cells = [snapshot.capacity.visits(point, facts.day), snapshot.capacity.recall_cap(facts.day)];
+                let price = || cells.iter().map(|cell| cell.map_or(NEVER, |cell| market.price(cell, 1))).sum();
                 let visit = match given {
                     Some(given) if given.day == facts.day => 0,
                     Some(_) => NEVER,
@@ -428,13 +400,6 @@ fn leave_out(
         return Some(Disposition::Hold(Hold::NotRecallable));
     }
     recalled.then_some(Disposition::Recall(None))
-}
-
-/// What a visit to a point on a day costs.
-fn visit_price(market: &Market<'_>, point: CollectionPointIx, day: Day) -> Scaled {
-    let capacity = &market.snapshot.capacity;
-    let cells = [capacity.visits(point, day), capacity.recall_cap(day)];
-    cells.iter().map(|cell| cell.map_or(NEVER, |cell| market.price(cell, 1))).sum()
 }
 
 /// The choice of these samples, with its visit; none when nobody is recalled where that would be.

@@ -48,11 +48,8 @@ pub(super) struct SampleCase {
     pub(super) offers: Vec<Offer>,
     pub(super) splits: Splits,
     tested: Vec<Scaled>,
-    /// Per site: the first slot in which a line can be run from the sample, and from a new tube.
-    from: Vec<(usize, usize)>,
-    /// Per line and site: the least that it costs, run or re-tested.
     lowest: Vec<Scaled>,
-    /// The same of lines that are run from the sample; once it is laid out, before the last of their windows closes.
+    /// The same of lines that are run from the sample, before the last of their windows closes.
     lowest_run: Vec<Scaled>,
     results: Vec<Scaled>,
     pub(super) memo: Memo,
@@ -68,8 +65,7 @@ pub(super) struct SampleCase {
 
 impl SampleCase {
     /// Opens a sample for the lines that the stage decides, each with what its tests cost; `false` when it has none.
-    /// Given per site the first slot in which a new tube of the patient can be booked in.
-    pub(super) fn open(&mut self, stage: &Stage<'_>, market: &Market<'_>, sample: SampleIx, anew: &[usize]) -> bool {
+    pub(super) fn open(&mut self, stage: &Stage<'_>, market: &Market<'_>, sample: SampleIx) -> bool {
         let snapshot = market.snapshot;
         let facts = &snapshot.backlog.samples[sample];
         self.sample = Some(sample);
@@ -85,32 +81,8 @@ impl SampleCase {
         if self.lines.is_empty() {
             return false;
         }
-        self.find_first(stage, market, sample, anew);
         self.test(market);
         true
-    }
-
-    /// Works out from when on lines can be run at each site, at the soonest.
-    fn find_first(&mut self, stage: &Stage<'_>, market: &Market<'_>, sample: SampleIx, anew: &[usize]) {
-        let snapshot = market.snapshot;
-        let (tube, slots) = (&stage.planner.tubes[sample], snapshot.grid.len());
-        let stands = snapshot.backlog.samples[sample].site;
-        let run = |site: SiteIx| {
-            if tube.placed.is_none() {
-                return market.first_room(site, market.menu.soonest(stands, site));
-            }
-            let places = [tube.placed, tube.second].into_iter().flatten();
-            places.filter(|place| place.0 == site).map(|place| place.1.row()).min().unwrap_or(slots)
-        };
-        let anew = |site: SiteIx| match tube.recollection {
-            Some(new) if new.site == site => new.booked_in.row(),
-            Some(_) => slots,
-            None => anew[site.row()],
-        };
-        let recallable = self.recallable;
-        let first = |site| (run(site), if recallable { anew(site) } else { slots });
-        self.from.clear();
-        self.from.extend(snapshot.network.sites.indices().map(first));
     }
 
     /// Works out where it can go, once it is open.
@@ -212,8 +184,6 @@ impl SampleCase {
         self.tested.resize(self.lines.len() * sites * slots, NEVER);
         self.lowest.clear();
         self.lowest.resize(self.lines.len() * sites, NEVER);
-        self.lowest_run.clear();
-        self.lowest_run.resize(self.lines.len() * sites, NEVER);
         for (row, case) in self.lines.iter().enumerate() {
             market.results(case.line, &mut self.results);
             let band = snapshot.bands[case.line];
@@ -227,16 +197,14 @@ impl SampleCase {
                     continue;
                 }
                 market.work_by_slot(site, case.test, tested);
-                let mut out = NEVER;
+                let (mut out, mut lowest) = (NEVER, NEVER);
                 for ((tested, report), result) in tested.iter_mut().zip(market.reporting(site)).zip(&self.results).rev()
                 {
                     out = out.min(result + report);
                     *tested = NEVER.min(*tested + out);
+                    lowest = lowest.min(*tested);
                 }
-                let (run, anew) = self.from[site.row()];
-                let run = if case.reported { NEVER } else { lowest_of(&tested[run..]) };
-                self.lowest_run[row * sites + site.row()] = run;
-                self.lowest[row * sites + site.row()] = run.min(lowest_of(&tested[anew..]));
+                self.lowest[row * sites + site.row()] = lowest;
             }
         }
     }
@@ -247,8 +215,7 @@ impl SampleCase {
         lowest.clear();
         for row in 0..self.lines.len() {
             let longest = self.memo.longest(row);
-            let within = |site: SiteIx| self.from[site.row()].0.min(longest)..longest;
-            let least = |site| lowest_of(&self.tested(market, row, site)[within(site)]);
+            let least = |site| self.tested(market, row, site)[..longest].iter().copied().min().unwrap_or(NEVER);
             lowest.extend(market.snapshot.network.sites.indices().map(least));
         }
         self.lowest_run = lowest;
@@ -273,16 +240,16 @@ impl SampleCase {
 
     /// The least that its lines can cost, wherever and whenever, run or re-tested.
     pub(super) fn lowest(&self) -> Scaled {
-        self.lowest_or(&self.lowest, |line| line.left_out)
+        self.lowest_or(|line| line.left_out)
     }
 
     /// The same where nobody is recalled.
     pub(super) fn lowest_held(&self) -> Scaled {
-        self.lowest_or(&self.lowest_run, |line| line.held)
+        self.lowest_or(|line| line.held)
     }
 
-    fn lowest_or(&self, lowest: &[Scaled], otherwise: impl Fn(&LineCase) -> Scaled) -> Scaled {
-        let each = self.lines.iter().zip(lowest.chunks((lowest.len() / self.lines.len().max(1)).max(1)));
+    fn lowest_or(&self, otherwise: impl Fn(&LineCase) -> Scaled) -> Scaled {
+        let each = self.lines.iter().zip(self.lowest.chunks((self.lowest.len() / self.lines.len().max(1)).max(1)));
         each.map(|(line, sites)| sites.iter().copied().min().unwrap_or(NEVER).min(otherwise(line))).sum()
     }
 
@@ -303,10 +270,6 @@ impl SampleCase {
             && way.separated()
             && !matches!(way.state(), State::SeparatedThawed | State::SeparatedFrozen)
     }
-}
-
-fn lowest_of(costs: &[Scaled]) -> Scaled {
-    costs.iter().copied().min().unwrap_or(NEVER)
 }
 
 impl LineCase {
