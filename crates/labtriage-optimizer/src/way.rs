@@ -195,16 +195,22 @@ impl Way {
         Some(())
     }
 
-    /// Whether it can be thawed in the slot in which it is run: some of that must be left for the run itself.
-    pub(crate) fn thaws_in(&self, snapshot: &Snapshot, slot: SlotIx) -> bool {
-        self.handled(snapshot, Handling::Thaw).is_some_and(|(_, takes)| {
-            slot >= self.slot && self.earliest.max(snapshot.grid.start(slot)).plus(takes) < snapshot.grid.end(slot)
+    /// The slots from one on in which it can be thawed to be run in the same: some of that must be left for the run
+    /// itself.
+    pub(crate) fn thaws_from(&self, snapshot: &Snapshot, first: usize) -> impl Iterator<Item = usize> {
+        let takes = self.handled(snapshot, Handling::Thaw).map(|(_, takes)| takes);
+        let slots = first.max(self.slot.row())..takes.map_or(0, |_| snapshot.grid.len());
+        slots.filter(move |&slot| {
+            let (starts, ends) =
+                (snapshot.grid.start(SlotIx::from_row(slot)), snapshot.grid.end(SlotIx::from_row(slot)));
+            takes.is_some_and(|takes| self.earliest.max(starts).plus(takes) < ends)
         })
     }
 
     /// Thawed in the slot in which it is run.
     pub(crate) fn thaw_in(&mut self, snapshot: &Snapshot, slot: SlotIx) -> Option<()> {
-        self.thaws_in(snapshot, slot).then(|| self.apply(snapshot, Step::Thaw(slot)))
+        let fits = self.thaws_from(snapshot, slot.row()).next() == Some(slot.row());
+        fits.then(|| self.apply(snapshot, Step::Thaw(slot)))
     }
 
     /// Split where it stands; what follows is about the second container.

@@ -153,17 +153,16 @@ impl SampleCase {
     /// The slot from one on in which each line costs least when it is thawed in it and keeps no longer, and in which all
     /// do.
     fn thaw_slots(&self, market: &Market<'_>, way: &Way, first: usize, kept: &[usize]) -> Vec<usize> {
-        let slots = market.snapshot.grid.len();
-        let mut all = vec![0; slots];
+        let thaws: Vec<usize> = way.thaws_from(market.snapshot, first).collect();
+        let mut all = vec![0; thaws.len()];
         let mut found = Vec::with_capacity(self.lines.len() + 1);
-        let thaws = |slot: &usize| way.thaws_in(market.snapshot, SlotIx::from_row(*slot));
         for (row, line) in self.lines.iter().enumerate().filter(|(_, line)| !line.reported) {
             let tested = self.tested(market, row, way.site);
-            all.iter_mut().zip(tested).for_each(|(all, &tested)| *all += tested.min(line.left_out));
-            let run = (first.max(kept[row])..slots).filter(|&slot| tested[slot] < NEVER);
-            found.extend(run.filter(thaws).min_by_key(|&slot| tested[slot]));
+            all.iter_mut().zip(&thaws).for_each(|(all, &slot)| *all += tested[slot].min(line.left_out));
+            let run = thaws.iter().copied().filter(|&slot| slot >= kept[row] && tested[slot] < NEVER);
+            found.extend(run.min_by_key(|&slot| tested[slot]));
         }
-        found.extend((first..slots).filter(thaws).min_by_key(|&slot| all[slot]));
+        found.extend(thaws.iter().zip(&all).min_by_key(|&(_, all)| *all).map(|(&slot, _)| slot));
         found.sort_unstable();
         found.dedup();
         found
