@@ -39,6 +39,8 @@ pub(crate) struct Scribe {
     written: Receiver<Result<(), LedgerError>>,
     /// Batches of which the scribe has not yet said what became of them.
     unheard: usize,
+    /// What went wrong, once it was heard: nothing is written after it.
+    failed: Option<LedgerError>,
 }
 
 impl Scribe {
@@ -51,20 +53,22 @@ impl Scribe {
             let mut statements = Statements::new(own(&shared).is_postgres());
             for batch in given {
                 let result = statements.write(&mut own(&shared), &batch);
-                if tell.send(result).is_err() {
+                // After some errors SQLite rolls back by itself: what came after them would stand alone.
+                let failed = result.is_err();
+                if tell.send(result).is_err() || failed {
                     return;
                 }
             }
         });
-        Self { batches, written, unheard: 0 }
+        Self { batches, written, unheard: 0, failed: None }
     }
 
     /// Has a batch written after those before. What failed meanwhile is said here, or when [`Scribe::wait`] is called.
     pub(crate) fn write(&mut self, batch: Batch) -> Result<(), LedgerError> {
         while let Ok(result) = self.written.try_recv() {
-            self.unheard -= 1;
-            result?;
+            self.hear(result);
         }
+        self.failed.clone().map_or(Ok(()), Err)?;
         if !batch.is_empty() && self.batches.send(batch).is_ok() {
             self.unheard += 1;
         }
@@ -76,10 +80,17 @@ impl Scribe {
         while self.unheard > 0 {
             // The scribe ends only after its writer; should it panic, that is passed on where its thread is joined.
             let Ok(result) = self.written.recv() else { break };
-            self.unheard -= 1;
-            result?;
+            self.hear(result);
+            if self.failed.is_some() {
+                break;
+            }
         }
-        Ok(())
+        self.failed.clone().map_or(Ok(()), Err)
+    }
+
+    fn hear(&mut self, result: Result<(), LedgerError>) {
+        self.unheard -= 1;
+        self.failed = self.failed.take().or(result.err());
     }
 }
 
