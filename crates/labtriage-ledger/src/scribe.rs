@@ -1,5 +1,6 @@
 //! Who writes entries while the next ones are put together? A thread beside, within the same transaction.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,11 +11,10 @@ use sqlx::SqlStr;
 use crate::entry::{Entry, Projected};
 use crate::error::LedgerError;
 use crate::records::{Keys, Kind};
-use crate::store::{Open, own_sql, places};
+use crate::store::{Open, Places, own_sql};
 
-/// Entries written with one statement. Values are not numbered for SQLite, which would look each number up among all
-/// of its statement.
-pub(crate) const BATCH: usize = 200;
+/// Entries written with one statement; samples come in a few times as many.
+pub(crate) const BATCH: usize = 250;
 
 /// Batches that wait to be written, at the most.
 const WAITING: usize = 8;
@@ -50,7 +50,7 @@ impl Scribe {
         // It never waits to be heard.
         let (tell, written) = std::sync::mpsc::channel();
         scope.spawn(move || {
-            let mut statements = Statements::new(own(&shared).is_postgres());
+            let statements = Statements::new(own(&shared).places());
             for batch in given {
                 let result = statements.write(&mut own(&shared), &batch);
                 // After some errors SQLite rolls back by itself: what came after them would stand alone.
@@ -77,13 +77,10 @@ impl Scribe {
 
     /// Waits until all is written.
     pub(crate) fn wait(&mut self) -> Result<(), LedgerError> {
-        while self.unheard > 0 {
+        while self.unheard > 0 && self.failed.is_none() {
             // The scribe ends only after its writer; should it panic, that is passed on where its thread is joined.
             let Ok(result) = self.written.recv() else { break };
             self.hear(result);
-            if self.failed.is_some() {
-                break;
-            }
         }
         self.failed.clone().map_or(Ok(()), Err)
     }
@@ -94,26 +91,32 @@ impl Scribe {
     }
 }
 
-/// The statements of a full batch, which is nearly always the one that is written.
+/// What is written with, and the statements of a full batch once there is one: nearly always that is written.
 struct Statements {
-    postgres: bool,
-    entries: SqlStr,
+    places: Places,
+    entries: OnceCell<SqlStr>,
     /// Present states whose keys may be others, and those whose keys are the same.
-    present: [SqlStr; 2],
+    present: [OnceCell<SqlStr>; 2],
 }
 
 impl Statements {
-    fn new(postgres: bool) -> Self {
-        let present = |same| own_sql(present_sql(postgres, BATCH, same));
-        let entries = own_sql(entry_sql(postgres, BATCH));
-        Self { postgres, entries, present: [present(false), present(true)] }
+    fn new(places: Places) -> Self {
+        Self { places, entries: OnceCell::new(), present: [OnceCell::new(), OnceCell::new()] }
     }
 
-    fn write(&mut self, open: &mut Open<'_>, batch: &[(Entry, Projected)]) -> Result<(), LedgerError> {
+    fn entries(&self, rows: usize) -> SqlStr {
+        full(&self.entries, rows, || entry_sql(&self.places.rows(rows, ENTRY_COLUMNS)))
+    }
+
+    fn present(&self, rows: usize, same_keys: bool) -> SqlStr {
+        let sql = || present_sql(&self.places.rows(rows, PRESENT_COLUMNS), same_keys);
+        full(&self.present[usize::from(same_keys)], rows, sql)
+    }
+
+    fn write(&self, open: &mut Open<'_>, batch: &[(Entry, Projected)]) -> Result<(), LedgerError> {
         self.write_present(open, batch)?;
         self.write_named(open, batch)?;
-        let whole = batch.len() == BATCH;
-        let sql = if whole { self.entries.clone() } else { own_sql(entry_sql(self.postgres, batch.len())) };
+        let sql = self.entries(batch.len());
         open.run(async |connection| {
             let mut insert = sqlx::query(sql);
             for (entry, _) in batch {
@@ -144,12 +147,7 @@ impl Statements {
             if rows.is_empty() {
                 continue;
             }
-            let whole = rows.len() == BATCH;
-            let sql = if whole {
-                self.present[usize::from(same)].clone()
-            } else {
-                own_sql(present_sql(self.postgres, rows.len(), same))
-            };
+            let sql = self.present(rows.len(), same);
             open.run(async |connection| {
                 let mut upsert = sqlx::query(sql);
                 for ((kind, subject), (seq, keys, _)) in rows {
@@ -165,7 +163,7 @@ impl Statements {
     fn write_named(&self, open: &mut Open<'_>, batch: &[(Entry, Projected)]) -> Result<(), LedgerError> {
         for (entry, projected) in batch {
             for part in projected.named.chunks(BATCH) {
-                let rows = value_rows(self.postgres, part.len(), 2);
+                let rows = self.places.rows(part.len(), 2);
                 let sql =
                     format!("INSERT INTO named (patient, seq) VALUES {rows} ON CONFLICT (patient, seq) DO NOTHING");
                 open.run(async |connection| {
@@ -180,15 +178,19 @@ impl Statements {
     }
 }
 
-fn entry_sql(postgres: bool, rows: usize) -> String {
-    let rows = value_rows(postgres, rows, ENTRY_COLUMNS);
+/// A statement of so many rows; that of a full batch is put together once.
+fn full(known: &OnceCell<SqlStr>, rows: usize, sql: impl Fn() -> String) -> SqlStr {
+    let fresh = || own_sql(sql());
+    if rows == BATCH { known.get_or_init(fresh).clone() } else { fresh() }
+}
+
+fn entry_sql(rows: &str) -> String {
     format!("INSERT INTO entry (seq, at, kind, subject, body, body_digest, digest) VALUES {rows}")
 }
 
 /// With the same keys only the number of the entry is set: SQLite writes every index anew of which a column is set, be
 /// it to what it was.
-fn present_sql(postgres: bool, rows: usize, same_keys: bool) -> String {
-    let rows = value_rows(postgres, rows, PRESENT_COLUMNS);
+fn present_sql(rows: &str, same_keys: bool) -> String {
     let keys = if same_keys {
         ""
     } else {
@@ -199,10 +201,4 @@ fn present_sql(postgres: bool, rows: usize, same_keys: bool) -> String {
         "INSERT INTO present (kind, subject, seq, state, request, patient, requester) VALUES {rows} \
          ON CONFLICT (kind, subject) DO UPDATE SET seq = excluded.seq{keys}"
     )
-}
-
-fn value_rows(postgres: bool, rows: usize, columns: usize) -> String {
-    let place = |row: usize| if postgres { places(row * columns + 1, columns) } else { vec!["?"; columns].join(", ") };
-    let rows: Vec<_> = (0..rows).map(|row| format!("({})", place(row))).collect();
-    rows.join(", ")
 }

@@ -182,9 +182,9 @@ impl Open<'_> {
         runtime.block_on(work(transaction)).map_err(|error| failure(address, &error))
     }
 
-    /// Whether the database is PostgreSQL.
-    pub(crate) fn is_postgres(&self) -> bool {
-        self.address.is_postgres()
+    /// How a statement names values row by row.
+    pub(crate) fn places(&self) -> Places {
+        Places { numbered: self.address.is_postgres() }
     }
 
     /// The ledger's note of its last entry.
@@ -298,6 +298,24 @@ fn of_postgres(address: String, code: String) -> LedgerError {
 pub(crate) fn own_sql(sql: String) -> SqlStr {
     use sqlx::SqlSafeStr;
     sqlx::AssertSqlSafe(sql).into_sql_str()
+}
+
+/// The places of values in a statement of many rows. SQLite looks each number up among all of its statement, and
+/// PostgreSQL knows no others.
+#[derive(Clone, Copy)]
+pub(crate) struct Places {
+    numbered: bool,
+}
+
+impl Places {
+    /// `(…), (…), …` for so many rows of so many values.
+    pub(crate) fn rows(self, rows: usize, columns: usize) -> String {
+        let row = |row: usize| match self.numbered {
+            true => format!("({})", places(row * columns + 1, columns)),
+            false => format!("({})", vec!["?"; columns].join(", ")),
+        };
+        (0..rows).map(row).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// `$1, $2, …` for so many values, from a number on.

@@ -64,7 +64,7 @@ pub(super) struct SampleCase {
 }
 
 impl SampleCase {
-    /// Opens a sample for the lines that the stage decides, each with what its tests cost; `false` when it has none.
+    /// Opens a sample for the lines that the stage decides; `false` when it has none.
     pub(super) fn open(&mut self, stage: &Stage<'_>, market: &Market<'_>, sample: SampleIx) -> bool {
         let snapshot = market.snapshot;
         let facts = &snapshot.backlog.samples[sample];
@@ -82,19 +82,13 @@ impl SampleCase {
             return false;
         }
         self.test(market);
-        true
-    }
-
-    /// Works out where it can go, once it is open.
-    pub(super) fn lay_out(&mut self, stage: &Stage<'_>, market: &Market<'_>) {
-        let Some(sample) = self.sample else { return };
         self.memo.clear(market, self.lines.len());
         self.offer(stage, market, sample);
         self.find_lowest_run(market);
-        let volume = market.snapshot.backlog.samples[sample].volume.get();
-        self.there = volume.saturating_sub(stage.planner.tubes[sample].used.get());
+        self.there = facts.volume.get().saturating_sub(stage.planner.tubes[sample].used.get());
         self.scant = self.scant(market);
         self.alone = None;
+        true
     }
 
     /// Whether what there is may be too little for all lines, wherever they are run.
@@ -240,17 +234,8 @@ impl SampleCase {
 
     /// The least that its lines can cost, wherever and whenever, run or re-tested.
     pub(super) fn lowest(&self) -> Scaled {
-        self.lowest_or(|line| line.left_out)
-    }
-
-    /// The same where nobody is recalled.
-    pub(super) fn lowest_held(&self) -> Scaled {
-        self.lowest_or(|line| line.held)
-    }
-
-    fn lowest_or(&self, otherwise: impl Fn(&LineCase) -> Scaled) -> Scaled {
         let each = self.lines.iter().zip(self.lowest.chunks((self.lowest.len() / self.lines.len().max(1)).max(1)));
-        each.map(|(line, sites)| sites.iter().copied().min().unwrap_or(NEVER).min(otherwise(line))).sum()
+        each.map(|(line, sites)| sites.iter().copied().min().unwrap_or(NEVER).min(line.left_out)).sum()
     }
 
     /// Until which slot a line can be run in a span, from the first.
