@@ -198,12 +198,10 @@ impl Way {
     /// The slots from one on in which it can be thawed to be run in the same: some of that must be left for the run
     /// itself.
     pub(crate) fn thaws_from(&self, snapshot: &Snapshot, first: usize) -> impl Iterator<Item = usize> {
-        let takes = self.handled(snapshot, Handling::Thaw).map(|(_, takes)| takes);
-        let slots = first.max(self.slot.row())..takes.map_or(0, |_| snapshot.grid.len());
-        slots.filter(move |&slot| {
-            let (starts, ends) =
-                (snapshot.grid.start(SlotIx::from_row(slot)), snapshot.grid.end(SlotIx::from_row(slot)));
-            takes.is_some_and(|takes| self.earliest.max(starts).plus(takes) < ends)
+        let grid = &snapshot.grid;
+        let within = move |takes, slot| self.earliest.max(grid.start(slot)).plus(takes) < grid.end(slot);
+        self.handled(snapshot, Handling::Thaw).into_iter().flat_map(move |(_, takes)| {
+            (first.max(self.slot.row())..grid.len()).filter(move |&slot| within(takes, SlotIx::from_row(slot)))
         })
     }
 

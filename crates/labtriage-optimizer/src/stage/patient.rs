@@ -68,11 +68,8 @@ impl Chooser {
         below: Scaled,
     ) -> Option<Choice> {
         self.open(stage, market, patient);
-        if self.opened == 0 || self.at_best(stage, market, patient) >= below {
+        if self.opened == 0 {
             return None;
-        }
-        for case in &mut self.cases[..self.opened] {
-            case.lay_out(stage, market);
         }
         (self.elsewhere, self.must_recall) = (None, false);
         let mut doing = self.best(stage, market, patient, below)?;
@@ -90,16 +87,6 @@ impl Chooser {
             return other.or_else(|| self.assemble_or_again(stage, market, patient, Doing::WithoutDate));
         }
         choice.or_else(|| self.assemble_or_again(stage, market, patient, Doing::WithoutDate))
-    }
-
-    /// The least that the patient can cost, wherever and whenever its lines are run or re-tested.
-    fn at_best(&self, stage: &Stage<'_>, market: &Market<'_>, patient: PatientIx) -> Scaled {
-        let total = |lowest: fn(&SampleCase) -> Scaled| self.cases[..self.opened].iter().map(lowest).sum::<Scaled>();
-        let recalled = total(SampleCase::lowest);
-        if stage.before.recalled[patient.row()] {
-            return recalled;
-        }
-        total(SampleCase::lowest_held).min(recalled + scaled(burden(market.snapshot, patient)))
     }
 
     fn open(&mut self, stage: &Stage<'_>, market: &Market<'_>, patient: PatientIx) {
@@ -148,7 +135,6 @@ impl Chooser {
             let beside = Market { left, shared: &NOTHING_SHARED, ..*market };
             let sample = self.cases[number].sample?;
             self.cases[number].open(stage, &beside, sample);
-            self.cases[number].lay_out(stage, &beside);
             let going = self.going(stage, &beside, (number, false), doing, recalled);
             let choice = self.assemble_sample(stage, &beside, number, doing, going, recalled)?;
             choice.uses(market.snapshot, &mut |cell, amount| {
